@@ -1,0 +1,89 @@
+/* hakmem.h: the C interface of HAKMEM.
+ *
+ * Every function here may be called from any thread at any time, except from a signal handler.
+ * Sizes are in bytes. "The heap" is the process-wide HAKMEM heap: memory obtained through any
+ * function below may be released through any other (and, in a program that runs under
+ * libhakmem.so, through the standard functions of the same meaning).
+ */
+#ifndef HAKMEM_HAKMEM_H
+#define HAKMEM_HAKMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__GNUC__)
+#define HAK_EXPORT __attribute__((visibility("default")))
+#define HAK_ALLOCATES __attribute__((malloc, warn_unused_result))
+#else
+#define HAK_EXPORT
+#define HAK_ALLOCATES
+#endif
+
+#define HAKMEM_VERSION_MAJOR 0
+#define HAKMEM_VERSION_MINOR 1
+#define HAKMEM_VERSION_PATCH 0
+/* major * 10000 + minor * 100 + patch */
+#define HAKMEM_VERSION 100
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Allocates `size` bytes aligned to 16. A size of 0 gives a unique pointer.
+ * Returns NULL and sets errno to ENOMEM when memory cannot be had. The caller owns the memory
+ * until hak_free. */
+HAK_EXPORT HAK_ALLOCATES void* hak_malloc(size_t size);
+
+/* Allocates `count` objects of `size` bytes, all zero, aligned to 16.
+ * NULL and ENOMEM when the product overflows or memory cannot be had. */
+HAK_EXPORT HAK_ALLOCATES void* hak_calloc(size_t count, size_t size);
+
+/* Changes the size of `p`, keeping the first min(old, new) bytes; the object may move.
+ * hak_realloc(NULL, n) is hak_malloc(n). hak_realloc(p, 0) frees `p` and returns NULL, as glibc does.
+ * On failure returns NULL, sets ENOMEM, and `p` stays valid. */
+HAK_EXPORT __attribute__((warn_unused_result)) void* hak_realloc(void* p, size_t size);
+
+/* hak_realloc(p, count * size) with the product checked for overflow (NULL, ENOMEM, `p` stays). */
+HAK_EXPORT __attribute__((warn_unused_result)) void* hak_reallocarray(void* p, size_t count,
+                                                                     size_t size);
+
+/* Allocates `size` bytes aligned to `alignment`, a power of two from 1 to 1 GiB.
+ * NULL and EINVAL for any other alignment; NULL and ENOMEM when memory cannot be had. */
+HAK_EXPORT HAK_ALLOCATES void* hak_aligned_alloc(size_t alignment, size_t size);
+
+/* Releases `p`. NULL is ignored and errno is kept. A pointer that is not an object of the heap,
+ * or is already free, ends the program with one line on stderr where that can be told
+ * (docs/design.md says what is caught at once, what later, and what not). */
+HAK_EXPORT void hak_free(void* p);
+
+/* Releases `p`, whose size as requested at allocation was `size`. */
+HAK_EXPORT void hak_free_sized(void* p, size_t size);
+
+/* Releases `p`, allocated with this `alignment` and `size`. */
+HAK_EXPORT void hak_free_aligned_sized(void* p, size_t alignment, size_t size);
+
+/* The bytes that may be used at `p`, at least the size requested; 0 for NULL. All of them may be
+ * written and are kept by hak_realloc. */
+HAK_EXPORT size_t hak_usable_size(const void* p);
+
+/* The usable size that hak_malloc(size) would give: asking for it wastes nothing.
+ * 0 when `size` is larger than any object can be. */
+HAK_EXPORT size_t hak_good_size(size_t size);
+
+/* Gives memory back to the system: flushes the calling thread's cache and returns what is free in
+ * its heap and in parked heaps. With `force`, memory that waits to be reused goes too.
+ * Returns the number of bytes returned to the system. */
+HAK_EXPORT size_t hak_collect(bool force);
+
+/* The version the library was built as, comparable with HAKMEM_VERSION. */
+HAK_EXPORT int hak_version(void);
+
+/* Writes the statistics table (per size class and band: carves, refills, flushes, remote frees,
+ * slabs, bytes) to the file descriptor `fd`. Allocates nothing. */
+HAK_EXPORT void hak_print_stats(int fd);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
