@@ -1,0 +1,26 @@
+# Compiler flags, as interface targets: hakmem_flags for everything, hakmem_core_flags for what
+# lives inside the allocator.
+
+add_library(hakmem_flags INTERFACE)
+target_compile_options(hakmem_flags INTERFACE -Wall -Wextra -Werror)
+if(HAKMEM_SANITIZE)
+  target_compile_options(hakmem_flags INTERFACE -fsanitize=${HAKMEM_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(hakmem_flags INTERFACE -fsanitize=${HAKMEM_SANITIZE})
+endif()
+
+# The allocator: no RTTI, no exceptions, no guards around statics (they would need libstdc++), and
+# unwind tables all the same, because operator new lets std::bad_alloc pass.
+add_library(hakmem_core_flags INTERFACE)
+target_link_libraries(hakmem_core_flags INTERFACE hakmem_flags)
+target_include_directories(hakmem_core_flags INTERFACE
+  ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(hakmem_core_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti -fno-exceptions -fno-threadsafe-statics>
+  -fvisibility=hidden -fasynchronous-unwind-tables -fno-plt -fno-math-errno -fno-stack-protector
+  # The library defines malloc: the compiler must not assume what it does, nor turn malloc+memset
+  # inside our calloc into a call of calloc.
+  -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free)
+target_compile_definitions(hakmem_core_flags INTERFACE
+  $<$<STREQUAL:${HAKMEM_FLAVOUR},lab>:HAKMEM_LAB=1>
+  $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
+  $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)
