@@ -7,6 +7,7 @@
 // ordinary ones.
 
 #include <dlfcn.h>
+
 #include <cerrno>
 #include <new>
 
@@ -14,14 +15,16 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/hakmem.h"
 
-namespace std {
-[[noreturn]] void __throw_bad_alloc();
-}
-
 #ifdef HAKMEM_SHARED
-#pragma weak _ZSt17__throw_bad_allocv
-#pragma weak _ZSt15get_new_handlerv
+#define HAK_WEAK_IN_SHARED __attribute__((weak))
+#else
+#define HAK_WEAK_IN_SHARED
 #endif
+
+namespace std {
+[[noreturn]] HAK_WEAK_IN_SHARED void __throw_bad_alloc();
+HAK_WEAK_IN_SHARED new_handler get_new_handler() noexcept;
+}  // namespace std
 
 namespace hakmem {
 namespace {

@@ -23,7 +23,15 @@ inline constexpr unsigned kLimit = 4;  // from the top of a slot to its limit, i
 extern "C" void* const hakmem_empty_array[1];
 
 struct alignas(kCacheLine) Cache {
-  void** words[kSlots];  // lines of four tops and four limits; indexed by slot
+  // Lines of four tops and four limits, indexed by slot. `limits` is the same array seen from the
+  // first limit on: so both words of a slot are one addition away from the same register.
+  union {
+    void** words[kSlots];
+    struct {
+      void** before[kLimit];
+      void** words[kSlots - kLimit];
+    } limits;
+  };
   RegionId tag;          // of the thread's heap
   enum class Phase : unsigned char { fresh, attached, gone } phase;
   ThreadState* thread;   // what the slow door needs; null unless attached
@@ -45,7 +53,7 @@ HAK_BOUNDARY void* unified_cache_pop(unsigned slot) {
 // False when the array is full. One branch, two stores.
 HAK_BOUNDARY bool unified_cache_push(unsigned slot, void* p) {
   void** top = cache.words[slot];
-  if (HAK_UNLIKELY(top == cache.words[slot + kLimit])) return false;
+  if (HAK_UNLIKELY(top == cache.limits.words[slot])) return false;
   top[1] = p;
   // The slot before the top: fork may freeze the thread between the two.
   std::atomic_signal_fence(std::memory_order_release);
