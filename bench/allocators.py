@@ -28,6 +28,12 @@ def installed_peers():
     return [(name, paths[soname]) for name, soname in PEERS if soname in paths]
 
 
+def usual():
+    """What a benchmark compares when it is not told: glibc, HAKMEM once it is built, the peers."""
+    built = [HAKMEM] if os.access(HAKMEM[1], os.R_OK) else []
+    return [GLIBC, *built, *installed_peers()]
+
+
 def parse(words):
     """Turns name=library.so words into pairs; ends the program with code 2 when one is wrong."""
     pairs = []

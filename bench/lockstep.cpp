@@ -85,7 +85,6 @@ std::vector<Allocator> read_allocators(const std::vector<std::string>& words) {
       fail(fmt::format("'{}' is not name=library.so", word), 2);
     Allocator allocator{word.substr(0, equals), word.substr(equals + 1)};
     if (!allocator.library.empty()) {
-      // The loader only warns about a library it cannot find, and libc would be measured.
       if (access(allocator.library.c_str(), R_OK) != 0)
         fail(fmt::format("{}: cannot read {}", allocator.name, allocator.library), 2);
       allocator.library = std::filesystem::absolute(allocator.library);

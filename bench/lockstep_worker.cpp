@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <utility>
 
@@ -14,6 +16,14 @@ namespace {
 
 void make_pipe(std::array<int, 2>& ends) {
   if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
+}
+
+bool has_mapped(pid_t process, const std::string& library) {
+  const std::string path = std::filesystem::canonical(library);
+  std::ifstream maps("/proc/" + std::to_string(process) + "/maps");
+  for (std::string line; std::getline(maps, line);)
+    if (line.ends_with(" " + path)) return true;
+  return false;
 }
 
 [[noreturn]] void become_worker(char* const* arguments, const std::string& library, int input,
@@ -32,7 +42,7 @@ void make_pipe(std::array<int, 2>& ends) {
 }  // namespace
 
 Worker::Worker(const std::string& program, const Allocator& allocator, const Workload& workload)
-    : name_(allocator.name) {
+    : allocator_(allocator) {
   std::array<std::string, 7> words = {program,
                                       std::to_string(workload.working_set),
                                       std::to_string(workload.size_mask),
@@ -56,7 +66,7 @@ Worker::Worker(const std::string& program, const Allocator& allocator, const Wor
 }
 
 Worker::Worker(Worker&& other) noexcept
-    : name_(std::move(other.name_)),
+    : allocator_(std::move(other.allocator_)),
       process_(std::exchange(other.process_, -1)),
       to_(std::exchange(other.to_, -1)),
       from_(std::exchange(other.from_, -1)) {}
@@ -72,13 +82,20 @@ Worker::~Worker() {
 std::uint64_t Worker::receive() {
   std::uint64_t word = 0;
   if (read(from_, &word, sizeof word) != static_cast<ssize_t>(sizeof word))
-    throw std::runtime_error(name_ + ": the benchmark process died");
+    throw std::runtime_error(allocator_.name + ": the benchmark process died");
   return word;
+}
+
+void Worker::wait_until_warm() {
+  receive();
+  if (!allocator_.library.empty() && !has_mapped(process_, allocator_.library))
+    throw std::runtime_error(allocator_.name + ": " + allocator_.library + " was not preloaded");
 }
 
 std::uint64_t Worker::take_turn() {
   const char turn = 1;
-  if (write(to_, &turn, 1) != 1) throw std::runtime_error(name_ + ": the benchmark process died");
+  if (write(to_, &turn, 1) != 1)
+    throw std::runtime_error(allocator_.name + ": the benchmark process died");
   return receive();
 }
 

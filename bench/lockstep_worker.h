@@ -33,7 +33,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   Worker& operator=(Worker&&) = delete;
 
-  void wait_until_warm() { receive(); }
+  // Also makes sure that the library is there: the loader only warns about one it cannot load.
+  void wait_until_warm();
   // Runs one slice; the nanoseconds of CPU time that it took.
   std::uint64_t take_turn();
   // Ends the process and returns its peak RSS in KiB.
@@ -42,7 +43,7 @@ class Worker {
  private:
   std::uint64_t receive();
 
-  std::string name_;
+  Allocator allocator_;
   pid_t process_ = -1;
   int to_ = -1;
   int from_ = -1;
