@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "command.hpp"
 #include "hakmem/config/options.hpp"
@@ -13,7 +16,8 @@
 namespace hakmem::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Every option is an environment variable, read once when a program starts.
+constexpr const char* kFooter =
+    R"(Every option is an environment variable, read once as a program starts.
 Cold options act on the slow path and are live in every build. Hot ones choose between forms of
 the fast path: live in the lab flavour, frozen to the adopted form in the release flavour.
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 #include "command.hpp"
@@ -29,21 +30,33 @@ class Formatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
-    if (app->get_prefix_command()) usage.insert(usage.find_last_not_of('\n') + 1, " -- CMD [ARG...]");
+    if (app->get_prefix_command()) {
+      usage.insert(usage.find_last_not_of('\n') + 1, " -- CMD [ARG...]");
+    }
     return usage;
   }
 };
 
 // One line, whatever CLI11 made of it.
-int usage_error(const CLI::App* subcommand, std::string message) {
+int usage_error(const CLI::App& app, std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
-  const std::string name = subcommand == nullptr ? "hakmem" : "hakmem " + subcommand->get_name();
+  const std::string name =
+      app.get_parent() == nullptr ? app.get_name() : "hakmem " + app.get_name();
   fmt::print(stderr, "{}: {} (see '{} --help')\n", name, message, name);
   return kExitUsage;
 }
 
-// The foreign command line: what CLI11 left over, then what stood behind the first "--". CLI11 never
-// sees the latter, so that not a letter of it can be taken for ours.
+// CLI11 counts what is missing before it names what it does not know; the latter says more.
+int parse_error(const CLI::App& app, const CLI::ParseError& error) {
+  const auto parsed = app.get_subcommands();
+  const bool before_subcommand = parsed.empty() || app.remaining_size() > 0;
+  const CLI::App& at = before_subcommand ? app : *parsed.front();
+  const bool unknown = at.remaining_size() > 0 && !at.get_prefix_command();
+  return usage_error(at, unknown ? "unknown argument " + at.remaining().front() : error.what());
+}
+
+// The foreign command line: what CLI11 left over, then what stood behind the first "--". CLI11
+// never sees the latter, so that not a letter of it can be taken for ours.
 Words program_of(const CLI::App& subcommand, bool marked, const Words& behind_mark) {
   Words program = subcommand.get_prefix_command() ? subcommand.remaining() : Words{};
   if (!program.empty() && program.front().size() > 1 && program.front().front() == '-') {
@@ -67,9 +80,9 @@ int run_command_line(Words words) {
   CLI::App app{"HAKMEM, a general-purpose memory allocator", "hakmem"};
   app.formatter(std::make_shared<Formatter>());
   app.footer(kExamples);
-  app.set_version_flag("--version", fmt::format("hakmem {}.{}.{} ({} flavour)",
-                                                HAKMEM_VERSION_MAJOR, HAKMEM_VERSION_MINOR,
-                                                HAKMEM_VERSION_PATCH, config::flavour()));
+  app.set_version_flag("--version",
+                       fmt::format("hakmem {}.{}.{} ({} flavour)", HAKMEM_VERSION_MAJOR,
+                                   HAKMEM_VERSION_MINOR, HAKMEM_VERSION_PATCH, config::flavour()));
   app.require_subcommand(1);
 
   std::vector<std::pair<CLI::App*, Action>> known;
@@ -84,7 +97,7 @@ int run_command_line(Words words) {
   words.erase(mark, words.end());
   std::reverse(words.begin(), words.end());  // the order that CLI::App::parse(vector) wants
 
-  const CLI::App* chosen = nullptr;
+  const CLI::App* chosen = &app;
   try {
     app.parse(words);
     for (const auto& [subcommand, action] : known) {
@@ -92,17 +105,14 @@ int run_command_line(Words words) {
       chosen = subcommand;
       return finish(action(program_of(*subcommand, marked, behind_mark)));
     }
-    return usage_error(nullptr, "a subcommand is required");
+    return usage_error(app, "a subcommand is required");
   } catch (const UsageError& error) {
-    return usage_error(chosen, error.what());
+    return usage_error(*chosen, error.what());
   } catch (const CLI::Success& help_or_version) {
     app.exit(help_or_version);
     return finish(0);
   } catch (const CLI::ParseError& error) {
-    const auto parsed = app.get_subcommands();
-    const auto unknown = app.remaining(true);
-    return usage_error(parsed.empty() ? nullptr : parsed.front(),
-                       unknown.empty() ? error.what() : "unknown argument " + unknown.front());
+    return parse_error(app, error);
   }
 }
 

@@ -53,7 +53,7 @@ std::filesystem::path find_library(const RunOptions& options) {
   if (!options.library && !in_environment) {
     const std::filesystem::path own = own_library();
     if (own.empty()) {
-      throw std::runtime_error("libhakmem.so is not where it was built or installed; use --lib PATH");
+      throw std::runtime_error("no libhakmem.so where it was built or installed; use --lib PATH");
     }
     return own;
   }

@@ -10,8 +10,8 @@
 //
 //   sizes        in bytes; 0 gives a unique pointer
 //   alignment    16, or the one asked for, up to 1 GiB
-//   errors       the new-handler is called until memory is found or it gives up by throwing; without
-//                one std::bad_alloc is thrown, or null returned by the nothrow forms
+//   errors       the new-handler is called until there is memory or it gives up by throwing; where
+//                there is none std::bad_alloc is thrown, or null returned by the nothrow forms
 //   threads      every form may be called from any thread at any time
 #ifndef HAKMEM_NEW_DELETE_HPP
 #define HAKMEM_NEW_DELETE_HPP
