@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "command.hpp"
 #include "hakmem/config/options.hpp"
@@ -25,25 +25,20 @@ Examples:
   hakmem boxes
   HAKMEM_PROFILE=lean hakmem boxes --json)";
 
-struct Row {
-  std::string name;
-  std::string variable;
-  std::string unit;
-  std::string help;
-  std::uint64_t value;
-  std::uint64_t speed, balanced, lean;  // the defaults of the three profiles
-  bool hot;
-  bool frozen;
+constexpr const char* kNames[] = {
+#define X(name, variable, kind, unit, speed, balanced, lean, help) #name,
+#include "hakmem/config/options.def"
+#undef X
 };
 
-// HAKMEM_TINY_C7_ULTRA -> tiny_c7_ultra
-std::string name_of(std::string variable) {
-  constexpr std::string_view kPrefix = "HAKMEM_";
-  if (variable.rfind(kPrefix, 0) == 0) variable.erase(0, kPrefix.size());
-  std::transform(variable.begin(), variable.end(), variable.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return variable;
-}
+struct Row {
+  std::string name;
+  const config::OptionInfo& info;
+  std::uint64_t value = 0;
+  std::uint64_t speed = 0, balanced = 0, lean = 0;  // the defaults of the three profiles
+  bool hot = false;
+  bool frozen = false;
+};
 
 std::vector<Row> read_table() {
   using config::Profile;
@@ -52,37 +47,63 @@ std::vector<Row> read_table() {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < config::option_count(); ++i) {
     const config::OptionInfo& info = config::option_info(i);
-    const bool hot = info.kind == config::Kind::hot;
-    rows.push_back({name_of(info.variable), info.variable, info.unit == nullptr ? "" : info.unit,
-                    info.help, config::option_value(i), config::option_default(i, Profile::speed),
-                    config::option_default(i, Profile::balanced),
-                    config::option_default(i, Profile::lean), hot, hot && hot_is_frozen});
+    Row row{kNames[i], info};
+    row.speed = config::option_default(i, Profile::speed);
+    row.balanced = config::option_default(i, Profile::balanced);
+    row.lean = config::option_default(i, Profile::lean);
+    row.hot = info.kind == config::Kind::hot;
+    row.frozen = row.hot && hot_is_frozen;
+    // What is compiled in is the adopted form, whatever the profile.
+    row.value = row.frozen ? row.balanced : config::option_value(i);
+    rows.push_back(std::move(row));
   }
   return rows;
 }
 
-// One number, or the three of speed, balanced and lean where they differ.
-std::string default_text(const Row& row) {
-  if (row.speed == row.balanced && row.balanced == row.lean) return std::to_string(row.speed);
-  return fmt::format("{}/{}/{}", row.speed, row.balanced, row.lean);
+// With K, M or G where that is exact: the form in which the variables may be set, too.
+std::string number_text(std::uint64_t value) {
+  constexpr std::string_view kSuffixes = "KMG";
+  std::size_t divisions = 0;
+  while (value != 0 && value % 1024 == 0 && divisions < kSuffixes.size()) {
+    value /= 1024;
+    ++divisions;
+  }
+  std::string text = std::to_string(value);
+  if (divisions > 0) text += kSuffixes[divisions - 1];
+  return text;
 }
 
+// One number, or the three of speed, balanced and lean where they differ.
+std::string default_text(const Row& row) {
+  if (row.speed == row.balanced && row.balanced == row.lean) return number_text(row.speed);
+  return fmt::format("{}/{}/{}", number_text(row.speed), number_text(row.balanced),
+                     number_text(row.lean));
+}
+
+// Two lines an option: what it is and how it is set, then what it means.
 void print_text(const std::vector<Row>& rows) {
   std::vector<std::array<std::string, 6>> lines = {
-      {"VARIABLE", "VALUE", "DEFAULT", "UNIT", "KIND", "STATE"}};
+      {"NAME", "VARIABLE", "VALUE", "DEFAULT", "KIND", "STATE"}};
   for (const Row& row : rows) {
-    lines.push_back({row.variable, std::to_string(row.value), default_text(row), row.unit,
+    lines.push_back({row.name, row.info.variable, number_text(row.value), default_text(row),
                      row.hot ? "hot" : "cold", row.frozen ? "frozen" : "live"});
   }
   std::array<std::size_t, 6> widths{};
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
-  fmt::print("{} flavour; defaults that differ by profile stand as speed/balanced/lean\n\n",
-             config::flavour());
+  fmt::print(
+      "{} flavour, {} profile (HAKMEM_PROFILE=speed, balanced or lean).\n"
+      "Defaults that differ by profile stand as speed/balanced/lean.\n\n",
+      config::flavour(), config::profile_name(config::profile()));
   for (std::size_t n = 0; n < lines.size(); ++n) {
-    for (std::size_t i = 0; i < widths.size(); ++i) fmt::print("{:<{}}  ", lines[n][i], widths[i]);
-    fmt::print("{}\n", n == 0 ? "MEANING" : rows[n - 1].help);
+    std::string line;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      line += fmt::format("{:<{}}  ", lines[n][i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+    if (n > 0) fmt::print("    {} ({})\n", rows[n - 1].info.help, rows[n - 1].info.unit);
   }
 }
 
@@ -92,15 +113,17 @@ void print_json(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     options.push_back(
         {{"name", row.name},
-         {"variable", row.variable},
+         {"variable", row.info.variable},
          {"kind", row.hot ? "hot" : "cold"},
          {"value", row.value},
          {"default", {{"speed", row.speed}, {"balanced", row.balanced}, {"lean", row.lean}}},
-         {"unit", row.unit},
+         {"unit", row.info.unit},
          {"frozen", row.frozen},
-         {"help", row.help}});
+         {"help", row.info.help}});
   }
-  const Json document = {{"flavour", config::flavour()}, {"options", options}};
+  const Json document = {{"flavour", config::flavour()},
+                         {"profile", config::profile_name(config::profile())},
+                         {"options", options}};
   fmt::print("{}\n", document.dump(2));
 }
 

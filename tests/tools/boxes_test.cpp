@@ -32,9 +32,12 @@ TEST(Boxes, ListsEveryOption) {
     const config::OptionInfo& info = config::option_info(i);
     std::istringstream lines(outcome.out);
     std::string line;
-    while (std::getline(lines, line) && line.rfind(std::string(info.variable) + ' ', 0) != 0) {
+    const std::string variable = std::string(" ") + info.variable + ' ';
+    while (std::getline(lines, line) && line.find(variable) == std::string::npos) {
     }
-    EXPECT_NE(line.find(info.help), std::string::npos) << info.variable << '\n' << outcome.out;
+    std::string meaning;
+    std::getline(lines, meaning);
+    EXPECT_NE(meaning.find(info.help), std::string::npos) << info.variable << '\n' << outcome.out;
   }
 }
 
@@ -62,11 +65,18 @@ TEST(Boxes, ValuesAreThoseOfTheEnvironment) {
 TEST(Boxes, ValuesAreThoseOfTheProfile) {
   for (const char* profile : {"speed", "balanced", "lean"}) {
     const Json document = boxes_as_json({{"HAKMEM_PROFILE", profile}});
+    EXPECT_EQ(document["profile"], profile);
     for (const Json& option : document["options"]) {
-      if (option["variable"] == "HAKMEM_PROFILE" || option["frozen"]) continue;
+      if (option["frozen"]) continue;
       EXPECT_EQ(option["value"], option["default"][profile]) << profile << ' ' << option;
     }
   }
+}
+
+TEST(Boxes, ReportsUnknownVariables) {
+  const Outcome outcome = run_program({HAKMEM_COMMAND, "boxes"}, {{"HAKMEM_NO_SUCH_OPTION", "1"}});
+  EXPECT_EQ(outcome.code(), 0);
+  EXPECT_NE(outcome.err.find("HAKMEM_NO_SUCH_OPTION"), std::string::npos) << outcome.err;
 }
 
 TEST(Boxes, FailsWhenTheOutputCannotBeWritten) {
