@@ -51,9 +51,8 @@ void* allocate_of_class(unsigned c) {
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
   if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
-  return thread_ready() || cache.phase == Cache::Phase::gone
-             ? large_allocate(size, kMinAlignment).p
-             : nullptr;
+  return thread_ready() || cache.phase == Cache::Phase::gone ? large_allocate(size, kMinAlignment).p
+                                                             : nullptr;
 }
 
 HAK_NOINLINE void free_slow(void* p) {
@@ -61,7 +60,8 @@ HAK_NOINLINE void free_slow(void* p) {
   const RegionId id = region_id_anywhere(p);
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
   if (id == kRegionLarge) return large_free(p);
-  if (id == kRegionInterior) fatal_pointer("invalid pointer, into the middle of a large object:", p);
+  if (id == kRegionInterior)
+    fatal_pointer("invalid pointer, into the middle of a large object:", p);
   if (arena_of(p) != nullptr) {
     fatal_pointer("invalid pointer or double free, into memory that is free:", p);
   }

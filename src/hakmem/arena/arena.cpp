@@ -138,8 +138,8 @@ void cut_tail(Arena& arena, std::size_t regions) {
   if (&arena == &arenas[0]) {
     arena_window.bytes.store(regions << kRegionShift, std::memory_order_relaxed);
   }
-  for (const GrowingArray* array : {&arena.ids, &arena.descriptors, &arena.local_bits,
-                                    &arena.remote_bits, &arena.memory}) {
+  for (const GrowingArray* array :
+       {&arena.ids, &arena.descriptors, &arena.local_bits, &arena.remote_bits, &arena.memory}) {
     cut(*array);
   }
   arena.regions = regions;

@@ -2,7 +2,8 @@
 //
 // One reservation holds it all:
 //
-//   guard | region ids | descriptors | local bitmaps | remote bitmaps | metadata heap | guard | regions
+//   guard | region ids | descriptors | local bitmaps | remote bitmaps | metadata heap | guard |
+//   regions
 //
 // The first arena is the one the fast path knows. When it is exhausted further ones come; pointers
 // into those fail the fast path's bounds check and every free of them goes through the slow door.
@@ -33,10 +34,10 @@ struct GrowingArray {
 };
 
 struct Arena {
-  char* base;             // of region 0
-  std::size_t regions;    // reserved
-  std::size_t frontier;   // regions from here on were never used
-  std::size_t mapped;     // bytes of the whole reservation
+  char* base;            // of region 0
+  std::size_t regions;   // reserved
+  std::size_t frontier;  // regions from here on were never used
+  std::size_t mapped;    // bytes of the whole reservation
   char* mapping;
   GrowingArray ids;
   GrowingArray descriptors;

@@ -40,6 +40,7 @@ struct SlabState {
 
 struct LargeState {
   std::size_t bytes;  // usable, from the object's start
+  bool moved_start;   // the start may lie behind the span's
 };
 
 struct FreeState {

@@ -19,16 +19,17 @@ constinit Descriptor* newest = nullptr;
 constinit std::size_t free_regions = 0;
 constinit std::uint64_t purges = 0;
 
-// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a visit.
+// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
+// visit.
 constinit std::atomic<std::size_t> dirty_regions{0};
 
 // Age of memory that the system would not take back (locked pages): it is not offered again.
 constexpr std::uint64_t kNever = UINT64_MAX;
 
 void add_dirty(std::ptrdiff_t regions) {
-  dirty_regions.store(dirty_regions.load(std::memory_order_relaxed) +
-                          static_cast<std::size_t>(regions),
-                      std::memory_order_relaxed);
+  dirty_regions.store(
+      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
+      std::memory_order_relaxed);
 }
 
 // ---- the list of dirty spans, by age -----------------------------------------------------------

@@ -155,7 +155,8 @@ void heap_return(Heap* heap, void* const* objects, unsigned count) {
     const RegionId id = region_id_anywhere(p);
     Descriptor* slab = slab_of(p, id);
     // The region id alone is not trusted: a parked heap's id is used again by its next thread.
-    if (HAK_UNLIKELY(slab == nullptr)) fatal_pointer("invalid pointer, into memory that is free:", p);
+    if (HAK_UNLIKELY(slab == nullptr))
+      fatal_pointer("invalid pointer, into memory that is free:", p);
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
       remote_free(&p, 1);
       continue;

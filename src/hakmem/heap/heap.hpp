@@ -15,9 +15,9 @@
 namespace hakmem {
 
 struct BinCounters {
-  std::uint64_t carves, carved;    // visits, and objects that were never used before
-  std::uint64_t refills, refilled; // visits, and objects that were used before
-  std::uint64_t flushes, flushed;  // visits, and objects returned by the owner
+  std::uint64_t carves, carved;       // visits, and objects that were never used before
+  std::uint64_t refills, refilled;    // visits, and objects that were used before
+  std::uint64_t flushes, flushed;     // visits, and objects returned by the owner
   std::uint64_t collects, collected;  // slabs drained, and objects that other threads had freed
 };
 

@@ -112,8 +112,6 @@ void refuse_huge_pages(void* p, std::size_t bytes) {
 
 std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }
 
-void fail_memory_call(std::uint64_t n) {
-  calls_until_failure.store(n, std::memory_order_relaxed);
-}
+void fail_memory_call(std::uint64_t n) { calls_until_failure.store(n, std::memory_order_relaxed); }
 
 }  // namespace hakmem::os

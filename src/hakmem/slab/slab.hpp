@@ -50,8 +50,6 @@ inline unsigned slab_available(const Descriptor* slab) {
 }
 
 // Every object is free and in the slab.
-inline bool slab_is_empty(const Descriptor* slab) {
-  return slab->slab.free == slab->slab.frontier;
-}
+inline bool slab_is_empty(const Descriptor* slab) { return slab->slab.free == slab->slab.frontier; }
 
 }  // namespace hakmem
