@@ -30,6 +30,7 @@ cmake -S "$consumer" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
 cmake --build "$work/build" -j 2 > "$work/build.log" || { cat "$work/build.log"; fail "build"; }
 expect "malloc from libhakmem.so.0, new from libhakmem.so.0" "$work/build/consumer_shared"
 expect "malloc from consumer_static, new from consumer_static" "$work/build/consumer_static"
+expect "malloc from consumer_wordless" "$work/build/consumer_wordless"
 expect "malloc from libc.so.6, new from consumer_core" "$work/build/consumer_core"
 
 # pkg-config
