@@ -47,6 +47,21 @@ g++ -std=c++17 -o "$work/with_core_pc" "$consumer/consumer.cpp" "$consumer/new_d
   $(pkg-config --cflags --libs hakmem-core)
 expect "malloc from libc.so.6, new from with_core_pc" "$work/with_core_pc"
 
+# Any compiler, any standard, with all warnings, and without exceptions and RTTI.
+strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only
+  "-I$(pkg-config --variable=includedir hakmem)")
+for standard in 17 20; do
+  for compiler in g++ clang++; do
+    for source in consumer.cpp new_delete.cpp; do
+      "$compiler" "-std=c++$standard" "${strict[@]}" "$consumer/$source"
+      "$compiler" "-std=c++$standard" "${strict[@]}" -fno-exceptions -fno-rtti "$consumer/$source"
+    done
+  done
+done
+for standard in c99 c11 c17; do
+  for compiler in gcc clang; do "$compiler" "-std=$standard" "${strict[@]}" "$consumer/header.c"; done
+done
+
 # The installed command finds the installed library.
 # shellcheck disable=SC2016  # for the inner shell
 expect "$(realpath "$libdir")/libhakmem.so.0" "$prefix/bin/hakmem" run -- sh -c 'echo $LD_PRELOAD'
