@@ -55,8 +55,7 @@ void* entry_calloc(std::size_t count, std::size_t size) {
     void* p = entry_malloc(bytes);
     return p != nullptr ? memset(p, 0, bytes) : nullptr;
   }
-  static_cast<void>(thread_ready());
-  const LargeObject object = large_allocate(bytes, kMinAlignment);
+  const LargeObject object = allocate_of_span(bytes, kMinAlignment);
   if (object.p == nullptr) return out_of_memory();
   return object.zero ? object.p : memset(object.p, 0, bytes);
 }
@@ -97,8 +96,7 @@ void* aligned_no_errno(std::size_t alignment, std::size_t size) {
   if (const unsigned c = class_of_aligned(size, alignment); c < kClasses) {
     return allocate_of_class(c);
   }
-  static_cast<void>(thread_ready());
-  return large_allocate(size, alignment).p;
+  return allocate_of_span(size, alignment).p;
 }
 
 void* entry_aligned(std::size_t alignment, std::size_t size) {
@@ -123,7 +121,7 @@ std::size_t entry_good_size(std::size_t size) {
 std::size_t entry_collect(bool force) {
   if (!thread_ready()) return 0;
   cache_flush_all();
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) heap_trim(heap_by_id(id));
+  heaps_trim_idle();
   if (force) return spans_purge_all();
   spans_tick();
   return 0;

@@ -83,6 +83,13 @@ void free_segments(Heap* heap) {
   }
 }
 
+// Collects everything and gives back what is empty. The caller holds the door.
+void trim(Heap* heap) {
+  heap_drain(heap, kDrainAll);
+  free_empty_slabs(heap);
+  free_segments(heap);
+}
+
 Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
   Descriptor* span = take_span(heap, k);
   if (span == nullptr) return nullptr;
@@ -137,8 +144,7 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr && done == 0) {
       // Out of memory: everything that waits must be looked at before that is true.
-      heap_drain(heap, kDrainAll);
-      free_empty_slabs(heap);
+      trim(heap);
       slab = fullest_slab(bin);
       if (slab == nullptr) slab = new_slab(heap, bin, k);
     }
@@ -169,15 +175,20 @@ void heap_return(Heap* heap, void* const* objects, unsigned count) {
   }
 }
 
-void heap_trim(Heap* heap) {
-  const os::Locked inside(heap->door);
-  heap_drain(heap, kDrainAll);
-  free_empty_slabs(heap);
-  free_segments(heap);
+void heaps_trim_idle() {
+  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
+    Heap* heap = heap_by_id(id);
+    if (!heap->door.try_lock()) continue;  // somebody is at work there
+    trim(heap);
+    heap->door.unlock();
+  }
 }
 
 void heap_park(Heap* heap) {
-  heap_trim(heap);
+  {
+    const os::Locked inside(heap->door);
+    trim(heap);
+  }
   registry_park(heap);
 }
 
