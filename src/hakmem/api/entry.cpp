@@ -60,15 +60,10 @@ void* entry_calloc(std::size_t count, std::size_t size) {
   return object.zero ? object.p : memset(object.p, 0, bytes);
 }
 
-void* entry_realloc(void* p, std::size_t size) {
-  if (p == nullptr) return entry_malloc(size);
-  if (size == 0) {
-    deallocate(p);
-    return nullptr;
-  }
+void* reallocate(void* p, std::size_t size) {
   const RegionId id = region_id_anywhere(p);
   std::size_t usable = 0;
-  if (owner_of(id) != 0) {
+  if (HAK_LIKELY(owner_of(id) != 0)) {
     usable = usable_of_slab(p, id);
   } else if (id == kRegionLarge) {
     usable = large_usable(p);
