@@ -9,7 +9,10 @@ set(hakmem_core_sources ${hakmem_sources})
 list(FILTER hakmem_core_sources EXCLUDE REGEX "/api/(libc|operators|dlopen)[^/]*\\.cpp$")
 
 add_library(hakmem SHARED ${hakmem_sources})
-set_target_properties(hakmem PROPERTIES OUTPUT_NAME hakmem VERSION ${PROJECT_VERSION} SOVERSION 0)
+# Linked as C: that leaves libstdc++ out.
+set_target_properties(hakmem PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME hakmem VERSION ${PROJECT_VERSION} SOVERSION 0)
+
+target_compile_definitions(hakmem PRIVATE HAKMEM_SHARED=1)
 
 add_library(hakmem_static STATIC ${hakmem_sources})
 set_target_properties(hakmem_static PROPERTIES OUTPUT_NAME hakmem)
@@ -25,7 +28,7 @@ endforeach()
 
 # libc alone: a C program must not pay for loading libstdc++. nodelete: thread exit and atexit
 # handlers may run the library's code after a dlclose.
-target_link_options(hakmem PRIVATE -nostdlib++ -static-libgcc -Wl,-z,nodelete -Wl,-z,now
+target_link_options(hakmem PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,-z,noseparate-code
   -Wl,--as-needed -Wl,-Bsymbolic-functions -Wl,--gc-sections)
 if(NOT HAKMEM_SANITIZE)
   target_link_options(hakmem PRIVATE -Wl,--no-undefined)

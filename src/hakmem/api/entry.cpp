@@ -1,0 +1,132 @@
+#include "hakmem/api/entry.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "hakmem/api/foreign.hpp"
+#include "hakmem/api/process.hpp"
+#include "hakmem/api/slow_door.hpp"
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/base/fatal.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/large/large.hpp"
+
+namespace hakmem {
+namespace {
+
+// Shrinking within this many bytes never moves an object: nothing would be saved.
+constexpr std::size_t kAlwaysInPlace = 64;
+
+bool worth_keeping(std::size_t size, std::size_t usable) {
+  return size <= usable && (size >= usable / 2 || usable <= kAlwaysInPlace);
+}
+
+void* out_of_memory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+// Usable bytes of a small object; ends the program when `p` is not one.
+std::size_t usable_of_slab(const void* p, RegionId id) {
+  Descriptor* slab = slab_of(p, id);
+  slab_index_checked(slab, p);
+  return class_of(slab).size;
+}
+
+[[noreturn]] void fail_invalid(const void* p) {
+  fatal_pointer("invalid pointer, not the start of a live object:", p);
+}
+
+// A large object is resized where it stands, if that can be done.
+bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
+  if (worth_keeping(size, usable)) return true;
+  return id == kRegionLarge && size > kMaxSmall && large_resize(p, size);
+}
+
+}  // namespace
+
+void* entry_calloc(std::size_t count, std::size_t size) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
+  if (bytes <= kMaxSmall) {
+    void* p = entry_malloc(bytes);
+    return p != nullptr ? memset(p, 0, bytes) : nullptr;
+  }
+  static_cast<void>(thread_ready());
+  const LargeObject object = large_allocate(bytes, kMinAlignment);
+  if (object.p == nullptr) return out_of_memory();
+  return object.zero ? object.p : memset(object.p, 0, bytes);
+}
+
+void* entry_realloc(void* p, std::size_t size) {
+  if (p == nullptr) return entry_malloc(size);
+  if (size == 0) {
+    deallocate(p);
+    return nullptr;
+  }
+  const RegionId id = region_id_anywhere(p);
+  std::size_t usable = 0;
+  if (owner_of(id) != 0) {
+    usable = usable_of_slab(p, id);
+  } else if (id == kRegionLarge) {
+    usable = large_usable(p);
+  } else if (arena_of(p) != nullptr) {
+    fail_invalid(p);
+  } else {
+    return foreign_realloc(p, size);
+  }
+  if (stays(p, id, size, usable)) return p;
+  void* moved = entry_malloc(size);
+  if (moved == nullptr) return nullptr;
+  memcpy(moved, p, std::min(size, usable));
+  deallocate(p);
+  return moved;
+}
+
+void* entry_reallocarray(void* p, std::size_t count, std::size_t size) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
+  return entry_realloc(p, bytes);
+}
+
+void* aligned_no_errno(std::size_t alignment, std::size_t size) {
+  if (alignment > kMaxAlignment) return nullptr;
+  if (const unsigned c = class_of_aligned(size, alignment); c < kClasses) {
+    return allocate_of_class(c);
+  }
+  static_cast<void>(thread_ready());
+  return large_allocate(size, alignment).p;
+}
+
+void* entry_aligned(std::size_t alignment, std::size_t size) {
+  void* p = aligned_no_errno(alignment, size);
+  return p != nullptr ? p : out_of_memory();
+}
+
+std::size_t entry_usable_size(const void* p) {
+  if (p == nullptr) return 0;
+  const RegionId id = region_id_anywhere(p);
+  if (owner_of(id) != 0) return usable_of_slab(p, id);
+  if (id == kRegionLarge) return large_usable(p);
+  if (arena_of(p) != nullptr) fail_invalid(p);
+  return foreign_usable_size(const_cast<void*>(p));
+}
+
+std::size_t entry_good_size(std::size_t size) {
+  if (size > kMaxObjectBytes) return 0;
+  return size <= kMaxSmall ? kSizeClasses[class_of_size(size)].size : large_good_size(size);
+}
+
+std::size_t entry_collect(bool force) {
+  if (!thread_ready()) return 0;
+  cache_flush_all();
+  for (std::uint32_t id = 1; id <= heap_count(); ++id) heap_trim(heap_by_id(id));
+  if (force) return spans_purge_all();
+  spans_tick();
+  return 0;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,29 @@
+// What the C functions, the operators and the hak_* functions share.
+//
+// Functions that allocate set errno to ENOMEM when they return null, unless they say otherwise.
+#pragma once
+
+#include <cstddef>
+
+#include "hakmem/front/fast_path.hpp"
+
+namespace hakmem {
+
+// malloc_slow with errno.
+void* malloc_slow_errno(std::size_t size);
+
+HAK_INLINE void* entry_malloc(std::size_t size) { return allocate<malloc_slow_errno>(size); }
+
+void* entry_calloc(std::size_t count, std::size_t size);
+void* entry_realloc(void* p, std::size_t size);
+void* entry_reallocarray(void* p, std::size_t count, std::size_t size);
+
+// `alignment` must be a power of two; larger than kMaxAlignment is ENOMEM. Errno is left alone.
+void* aligned_no_errno(std::size_t alignment, std::size_t size);
+void* entry_aligned(std::size_t alignment, std::size_t size);
+
+std::size_t entry_usable_size(const void* p);
+std::size_t entry_good_size(std::size_t size);
+std::size_t entry_collect(bool force);
+
+}  // namespace hakmem

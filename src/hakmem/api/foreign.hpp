@@ -1,0 +1,14 @@
+// Pointers that are not ours: memory that the next allocator in the program handed out, before us
+// or beside us. They are passed on to the next definition of the same function; without one, the
+// program ends with one line.
+#pragma once
+
+#include <cstddef>
+
+namespace hakmem {
+
+void foreign_free(void* p);
+void* foreign_realloc(void* p, std::size_t size);
+std::size_t foreign_usable_size(void* p);
+
+}  // namespace hakmem

@@ -1,0 +1,132 @@
+// operator new and delete, in all their forms.
+//
+// libhakmem.so needs libc alone, yet a failing operator new throws std::bad_alloc. So libstdc++'s
+// own functions are reached through weak references; where those are null although libstdc++ is
+// there (a C program that opened a C++ plugin loads it locally), they are looked up at that moment.
+// The archive is linked into C++ programs when it comes to operator new: there the references are
+// ordinary ones.
+
+#include <dlfcn.h>
+
+#include <cerrno>
+#include <new>
+
+#include "hakmem/api/entry.hpp"
+#include "hakmem/base/fatal.hpp"
+#include "hakmem/hakmem.h"
+
+#ifdef HAKMEM_SHARED
+#define HAK_WEAK_IN_SHARED __attribute__((weak))
+#else
+#define HAK_WEAK_IN_SHARED
+#endif
+
+namespace std {
+[[noreturn]] HAK_WEAK_IN_SHARED void __throw_bad_alloc();
+HAK_WEAK_IN_SHARED new_handler get_new_handler() noexcept;
+}  // namespace std
+
+// Missing in fully static programs.
+#pragma weak dlopen
+#pragma weak dlsym
+
+namespace hakmem {
+namespace {
+
+// libstdc++ has one too, which would have to be linked.
+constexpr std::nothrow_t kNothrow{};
+
+using ThrowFunction = void();
+using HandlerFunction = std::new_handler();
+using NothrowFunction = void*(std::size_t, const std::nothrow_t&);
+using AlignedNothrowFunction = void*(std::size_t, std::align_val_t, const std::nothrow_t&);
+
+// A function of libstdc++, if that is loaded.
+template <typename Function>
+Function* find(const char* name) {
+  if (&dlopen == nullptr) return nullptr;
+  void* library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  return library != nullptr ? reinterpret_cast<Function*>(dlsym(library, name)) : nullptr;
+}
+
+[[noreturn]] HAK_COLD void throw_bad_alloc() {
+  ThrowFunction* thrower = &std::__throw_bad_alloc;
+  if (thrower == nullptr) thrower = find<ThrowFunction>("_ZSt17__throw_bad_allocv");
+  if (thrower != nullptr) thrower();
+  fatal("out of memory in operator new, and no libstdc++ to throw std::bad_alloc");
+}
+
+std::new_handler current_handler() {
+  HandlerFunction* getter = &std::get_new_handler;
+  if (getter == nullptr) getter = find<HandlerFunction>("_ZSt15get_new_handlerv");
+  return getter != nullptr ? getter() : nullptr;
+}
+
+// The loop that the standard asks for: allocate, else call the handler and try again, until there
+// is none. A handler that throws passes through.
+template <typename Allocate>
+void* allocate_or_throw(Allocate allocate_once) {
+  for (;;) {
+    if (void* p = allocate_once(); p != nullptr) return p;
+    const std::new_handler handler = current_handler();
+    if (handler == nullptr) throw_bad_alloc();
+    handler();
+  }
+}
+
+HAK_COLD void* new_slow(std::size_t size) {
+  return allocate_or_throw([=] { return malloc_slow(size); });
+}
+
+void* new_aligned(std::size_t size, std::align_val_t alignment) {
+  return allocate_or_throw(
+      [=] { return aligned_no_errno(static_cast<std::size_t>(alignment), size); });
+}
+
+// The nothrow forms call the handler too, and catch what it throws. Catching needs libstdc++: its
+// own nothrow forms call the throwing ones above and do just that.
+HAK_COLD void* new_slow_nothrow(std::size_t size) {
+  void* p = malloc_slow(size);
+  if (p != nullptr || current_handler() == nullptr) return p;
+  auto* catching = find<NothrowFunction>("_ZnwmRKSt9nothrow_t");
+  return catching != nullptr ? catching(size, kNothrow) : nullptr;
+}
+
+void* new_aligned_nothrow(std::size_t size, std::align_val_t alignment) {
+  void* p = aligned_no_errno(static_cast<std::size_t>(alignment), size);
+  if (p != nullptr || current_handler() == nullptr) return p;
+  auto* catching = find<AlignedNothrowFunction>("_ZnwmSt11align_val_tRKSt9nothrow_t");
+  return catching != nullptr ? catching(size, alignment, kNothrow) : nullptr;
+}
+
+}  // namespace
+}  // namespace hakmem
+
+using namespace hakmem;
+using std::align_val_t;
+using std::nothrow_t;
+using std::size_t;
+
+// clang-format off
+HAK_EXPORT void* operator new(size_t n) { return allocate<new_slow>(n); }
+HAK_EXPORT void* operator new[](size_t n) { return allocate<new_slow>(n); }
+HAK_EXPORT void* operator new(size_t n, const nothrow_t&) noexcept { return allocate<new_slow_nothrow>(n); }
+HAK_EXPORT void* operator new[](size_t n, const nothrow_t&) noexcept { return allocate<new_slow_nothrow>(n); }
+HAK_EXPORT void* operator new(size_t n, align_val_t a) { return new_aligned(n, a); }
+HAK_EXPORT void* operator new[](size_t n, align_val_t a) { return new_aligned(n, a); }
+HAK_EXPORT void* operator new(size_t n, align_val_t a, const nothrow_t&) noexcept { return new_aligned_nothrow(n, a); }
+HAK_EXPORT void* operator new[](size_t n, align_val_t a, const nothrow_t&) noexcept { return new_aligned_nothrow(n, a); }
+
+HAK_EXPORT void operator delete(void* p) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete(void* p, size_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, size_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete(void* p, const nothrow_t&) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete(void* p, align_val_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, align_val_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete(void* p, size_t, align_val_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, size_t, align_val_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete(void* p, align_val_t, const nothrow_t&) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, align_val_t, const nothrow_t&) noexcept { deallocate(p); }
+// clang-format on

@@ -1,0 +1,83 @@
+#include "hakmem/api/process.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "hakmem/boxes/statistics.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/registry.hpp"
+
+namespace hakmem {
+namespace {
+
+constinit os::Lock start_lock;
+constinit std::atomic<bool> started{false};  // release: config and the first arena are there
+
+constinit os::Lock hooks_lock;
+constinit std::atomic<bool> hooked{false};  // release: the key is there
+pthread_key_t exit_key;
+
+void at_thread_exit(void*) { thread_detach(); }
+
+void at_fork_prepare() {
+  hooks_lock.lock();
+  start_lock.lock();
+  fork_prepare();
+}
+
+void at_fork_parent() {
+  fork_parent();
+  start_lock.unlock();
+  hooks_lock.unlock();
+}
+
+void at_fork_child() {
+  fork_child();
+  start_lock.reset();
+  hooks_lock.reset();
+}
+
+bool start() {
+  if (HAK_LIKELY(started.load(std::memory_order_acquire))) return true;
+  const os::Locked locked(start_lock);
+  if (started.load(std::memory_order_relaxed)) return true;
+  config::load();
+  if (arena_count.load(std::memory_order_relaxed) == 0 && !arena_add(1)) return false;
+  started.store(true, std::memory_order_release);
+  return true;
+}
+
+// Both calls may allocate: the thread must be able to by now.
+void hook_system() {
+  const os::Locked locked(hooks_lock);
+  if (hooked.load(std::memory_order_relaxed)) return;
+  if (pthread_key_create(&exit_key, at_thread_exit) != 0) return;  // tried again by the next thread
+  hooked.store(true, std::memory_order_release);
+  pthread_atfork(at_fork_prepare, at_fork_parent, at_fork_child);
+}
+
+// After libc's own constructors, before the program's: the environment is there for sure.
+__attribute__((constructor(101))) void at_load() { process_ready(); }
+
+__attribute__((destructor(101))) void at_exit() {
+  if (config::stats() != 0) print_statistics(STDERR_FILENO);
+}
+
+}  // namespace
+
+void process_ready() {
+  const os::Locked locked(start_lock);
+  config::load();
+}
+
+bool thread_ready() {
+  if (HAK_LIKELY(cache.phase == Cache::Phase::attached)) return true;
+  if (!start() || !thread_attach()) return false;
+  if (!hooked.load(std::memory_order_acquire)) hook_system();
+  // Any value but null makes the destructor run. May allocate.
+  if (hooked.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &cache);
+  return true;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,77 @@
+// The slow door: malloc and free when the cache cannot serve. It alone dispatches to heaps, large
+// objects and everything optional.
+
+#include <cerrno>
+
+#include "hakmem/api/entry.hpp"
+#include "hakmem/api/foreign.hpp"
+#include "hakmem/api/process.hpp"
+#include "hakmem/api/slow_door.hpp"
+#include "hakmem/base/fatal.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/large/large.hpp"
+
+namespace hakmem {
+namespace {
+
+// For a thread that has no cache (its memory could not be had) or no longer one (it is ending): an
+// object from a parked heap, which is borrowed for this call.
+void* borrow_object(unsigned c) {
+  Heap* heap = heap_acquire();
+  if (heap == nullptr) return nullptr;
+  void* object[1] = {nullptr};
+  heap_refill(heap, kSizeClasses[c], object + 1, 1);
+  registry_park(heap);
+  return object[0];
+}
+
+void free_of_slab(void* p, RegionId id) {
+  // A thread that only frees is worth a cache too: its frees go home in batches.
+  if (!thread_ready()) {
+    remote_free(&p, 1);
+    return;
+  }
+  const std::uint32_t slot = id ^ cache.tag;
+  if (slot >= kSlots) {
+    outbox_add(cache.thread->outbox, p);
+  } else if (!unified_cache_push(slot, p)) {
+    cache_overflow(slot, p);
+  }
+}
+
+}  // namespace
+
+void* allocate_of_class(unsigned c) {
+  if (!thread_ready()) return borrow_object(c);
+  const unsigned slot = slot_of_class(c);
+  void* p = unified_cache_pop(slot);
+  return p != nullptr ? p : cache_refill(slot);
+}
+
+HAK_NOINLINE void* malloc_slow(std::size_t size) {
+  if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
+  return thread_ready() || cache.phase == Cache::Phase::gone ? large_allocate(size, kMinAlignment).p
+                                                             : nullptr;
+}
+
+HAK_NOINLINE void free_slow(void* p) {
+  if (p == nullptr) return;
+  const RegionId id = region_id_anywhere(p);
+  if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  if (id == kRegionLarge) return large_free(p);
+  if (id == kRegionInterior)
+    fatal_pointer("invalid pointer, into the middle of a large object:", p);
+  if (arena_of(p) != nullptr) {
+    fatal_pointer("invalid pointer or double free, into memory that is free:", p);
+  }
+  foreign_free(p);
+}
+
+HAK_COLD void* malloc_slow_errno(std::size_t size) {
+  void* p = malloc_slow(size);
+  if (p == nullptr) errno = ENOMEM;
+  return p;
+}
+
+}  // namespace hakmem

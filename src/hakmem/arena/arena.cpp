@@ -1,0 +1,283 @@
+#include "hakmem/arena/arena.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "hakmem/config/options.hpp"
+#include "hakmem/os/lock.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
+
+namespace hakmem {
+
+constinit ArenaWindow arena_window{};
+constinit Arena arenas[kMaxArenas]{};
+constinit std::atomic<std::size_t> arena_count{0};
+
+namespace {
+
+constexpr std::size_t kLocalBitsBytes = kMaxWords * sizeof(std::uint64_t);
+constexpr std::size_t kRemoteBitsBytes = kLocalBitsBytes;
+
+// Slabs are aligned to their size, up to eight regions; a huge page is the larger step.
+constexpr std::size_t kArenaAlignment = std::size_t{2} << 20;
+
+constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
+
+// Metadata arrays grow by at least so many elements.
+constexpr std::size_t kMetadataStep = 64;
+
+// The metadata heap takes a part of the first arena's size, within bounds.
+constexpr std::size_t kMetadataShare = 256;
+constexpr std::size_t kLeastMetadata = std::size_t{8} << 20;
+constexpr std::size_t kMostMetadata = std::size_t{4} << 30;
+
+std::size_t mapped_in_all() {
+  std::size_t sum = 0;
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) sum += arenas[i].mapped;
+  return sum;
+}
+
+// ---- the metadata heap -------------------------------------------------------------------------
+
+struct MetadataHeap {
+  os::Lock lock;
+  GrowingArray memory;
+  std::size_t capacity;
+  std::size_t used;
+  void* free_blocks[48];  // by power of two; the first word of a free block is the link
+};
+constinit MetadataHeap metadata{};
+
+std::size_t rounded_metadata(std::size_t bytes) {
+  return std::bit_ceil(std::max(bytes, kCacheLine));
+}
+
+// ---- laying out a reservation ------------------------------------------------------------------
+
+// Hands out page-aligned pieces of a reservation, with a page without access after each.
+class Layout {
+ public:
+  std::size_t take(std::size_t bytes) {
+    const std::size_t at = end_;
+    end_ = align_up(end_ + bytes, os::page_size()) + os::page_size();
+    return at;
+  }
+  std::size_t end() const { return end_; }
+
+ private:
+  std::size_t end_ = os::page_size();
+};
+
+struct Offsets {
+  std::size_t ids, descriptors, local_bits, remote_bits, metadata, metadata_bytes, memory, total;
+};
+
+Offsets plan(std::size_t regions, bool first) {
+  Offsets o{};
+  Layout layout;
+  o.ids = layout.take(regions * sizeof(RegionId));
+  o.descriptors = layout.take(regions * sizeof(Descriptor));
+  o.local_bits = layout.take(regions * kLocalBitsBytes);
+  o.remote_bits = layout.take(regions * kRemoteBitsBytes);
+  if (first) {
+    o.metadata_bytes =
+        std::clamp((regions << kRegionShift) / kMetadataShare, kLeastMetadata, kMostMetadata);
+    o.metadata = layout.take(o.metadata_bytes);
+  }
+  o.memory = layout.end();
+  o.total = o.memory + (regions << kRegionShift) + kArenaAlignment;
+  return o;
+}
+
+bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
+  const Offsets o = plan(regions, first);
+  auto* mapping = static_cast<char*>(os::reserve(o.total));
+  if (mapping == nullptr) return false;
+  // The slack for the arena's alignment lies before the memory, and stays without access.
+  const std::size_t memory = align_up(address_of(mapping) + o.memory, kArenaAlignment);
+  if (!os::make_readable(mapping + o.ids, align_up(regions * sizeof(RegionId), os::page_size()))) {
+    os::release(mapping, o.total);
+    return false;
+  }
+  const bool all = config::profile() != config::Profile::speed;
+  os::refuse_huge_pages(mapping, all ? o.total : align_down(o.memory, os::page_size()));
+  arena.mapping = mapping;
+  arena.mapped = o.total;
+  arena.base = reinterpret_cast<char*>(memory);
+  arena.regions = regions;
+  arena.frontier = 0;
+  arena.ids = {mapping + o.ids, sizeof(RegionId), 0};
+  arena.descriptors = {mapping + o.descriptors, sizeof(Descriptor), 0};
+  arena.local_bits = {mapping + o.local_bits, kLocalBitsBytes, 0};
+  arena.remote_bits = {mapping + o.remote_bits, kRemoteBitsBytes, 0};
+  arena.memory = {arena.base, kRegionBytes, 0};
+  if (first) {
+    metadata.memory = {mapping + o.metadata, 1, 0};
+    metadata.capacity = o.metadata_bytes;
+  }
+  return true;
+}
+
+std::size_t first_choice(std::size_t limit) {
+  if (config::arena_bytes() != 0) return config::arena_bytes() >> kRegionShift;
+  return std::min(os::address_space_size() / 16, limit / 4) >> kRegionShift;
+}
+
+// Gives back what lies beyond `regions`, of the memory and of each array.
+void cut_tail(Arena& arena, std::size_t regions) {
+  const auto cut = [&](const GrowingArray& array) {
+    const std::size_t from = align_up(regions * array.element_bytes, os::page_size());
+    const std::size_t to = align_down(arena.regions * array.element_bytes, os::page_size());
+    if (from >= to) return;
+    os::release(array.base + from, to - from);
+    arena.mapped -= to - from;
+  };
+  // First nobody may look there any more.
+  if (&arena == &arenas[0]) {
+    arena_window.bytes.store(regions << kRegionShift, std::memory_order_relaxed);
+  }
+  for (const GrowingArray* array :
+       {&arena.ids, &arena.descriptors, &arena.local_bits, &arena.remote_bits, &arena.memory}) {
+    cut(*array);
+  }
+  arena.regions = regions;
+}
+
+// The program may have lowered its limit of address space since the reservation, which then counts
+// against everything it maps.
+void honour_limit(Arena& arena, std::size_t frontier) {
+  const std::size_t limit = os::address_space_limit();
+  if (limit == SIZE_MAX || mapped_in_all() <= limit / 2) return;
+  const std::size_t keep =
+      std::max({frontier, arena.memory.accessible >> kRegionShift, (limit / 4) >> kRegionShift});
+  if (keep < arena.regions) cut_tail(arena, keep);
+}
+
+}  // namespace
+
+bool GrowingArray::grow_to(std::size_t count, std::size_t step_bytes, std::size_t capacity) {
+  const std::size_t needed = align_up(count * element_bytes, os::page_size());
+  if (needed <= accessible) return true;
+  const std::size_t most = align_up(capacity * element_bytes, os::page_size());
+  const std::size_t wanted =
+      std::min(most, align_up(std::max(needed, accessible + step_bytes), os::page_size()));
+  for (const std::size_t target : {wanted, needed}) {
+    if (os::commit(base + accessible, target - accessible)) {
+      accessible = target;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool arena_add(std::size_t regions) {
+  const std::size_t index = arena_count.load(std::memory_order_relaxed);
+  if (index == kMaxArenas) return false;
+  Arena& arena = arenas[index];
+  const std::size_t least = std::max(regions, kSmallestArena);
+  std::size_t size = std::max(first_choice(os::address_space_limit()), least);
+  while (!reserve_arena(arena, size, index == 0)) {
+    if (size == least) return false;
+    size = std::max(size / 2, least);
+  }
+  if (index == 0) {
+    arena_window.ids.store(reinterpret_cast<std::atomic<RegionId>*>(arena.ids.base),
+                           std::memory_order_relaxed);
+    arena_window.base.store(address_of(arena.base), std::memory_order_relaxed);
+    arena_window.bytes.store(size << kRegionShift, std::memory_order_release);
+  }
+  // Release: whoever sees the count sees the arena.
+  arena_count.store(index + 1, std::memory_order_release);
+  return true;
+}
+
+bool arena_advance(Arena& arena, std::size_t frontier) {
+  if (frontier > arena.regions) return false;
+  if (frontier << kRegionShift > arena.memory.accessible) {
+    honour_limit(arena, frontier);
+    const std::size_t limit = os::address_space_limit();
+    if (limit != SIZE_MAX && frontier << kRegionShift > limit) return false;
+  }
+  // Steps grow with the heap, so that their number stays small and small programs stay small.
+  const std::size_t step = std::max(kMetadataStep, arena.frontier / 4);
+  const std::size_t memory_step =
+      std::max<std::size_t>(config::commit_step(), (arena.frontier << kRegionShift) / 4);
+  const auto grow = [&](GrowingArray& array) {
+    return array.grow_to(frontier, step * array.element_bytes, arena.regions);
+  };
+  if (!grow(arena.ids) || !grow(arena.descriptors) || !grow(arena.local_bits) ||
+      !grow(arena.remote_bits) || !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
+    return false;
+  }
+  arena.frontier = frontier;
+  return true;
+}
+
+Arena* arena_of(const void* p) {
+  // Acquire: pairs with the release in arena_add.
+  const std::size_t count = arena_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (arenas[i].contains(p)) return &arenas[i];
+  }
+  return nullptr;
+}
+
+RegionId region_id_anywhere(const void* p) {
+  const Arena* arena = arena_of(p);
+  if (arena == nullptr) return kRegionUnused;
+  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
+  return arena->id(region).load(std::memory_order_relaxed);
+}
+
+void tiny_region_id_write_header(Descriptor* head, RegionId first, RegionId rest) {
+  const Arena& arena = arena_of(head);
+  const std::size_t region = region_of(head);
+  arena.id(region).store(first, std::memory_order_relaxed);
+  for (std::size_t i = 1; i < head->regions; ++i) {
+    arena.id(region + i).store(rest, std::memory_order_relaxed);
+  }
+}
+
+void* metadata_allocate(std::size_t bytes) {
+  const std::size_t size = rounded_metadata(bytes);
+  const os::Locked locked(metadata.lock);
+  void*& head = metadata.free_blocks[std::countr_zero(size)];
+  if (head != nullptr) {
+    void* p = head;
+    head = *static_cast<void**>(p);
+    __builtin_memset(p, 0, bytes);
+    return p;
+  }
+  // Blocks of a page and more start on a page, so that a thread's block shares none.
+  const std::size_t start = align_up(metadata.used, std::min(size, os::page_size()));
+  if (start + size > metadata.capacity) return nullptr;
+  const std::size_t step = std::max(std::size_t{1} << 16, metadata.used / 4);
+  if (!metadata.memory.grow_to(start + size, step, metadata.capacity)) return nullptr;
+  metadata.used = start + size;
+  return metadata.memory.base + start;
+}
+
+void metadata_free(void* p, std::size_t bytes) {
+  const std::size_t size = rounded_metadata(bytes);
+  const os::Locked locked(metadata.lock);
+  void*& head = metadata.free_blocks[std::countr_zero(size)];
+  *static_cast<void**>(p) = head;
+  head = p;
+}
+
+os::Lock& metadata_lock() { return metadata.lock; }
+
+std::size_t metadata_bytes() {
+  std::size_t sum = metadata.memory.accessible;
+  const std::size_t count = arena_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Arena& a = arenas[i];
+    sum += a.ids.accessible + a.descriptors.accessible + a.local_bits.accessible +
+           a.remote_bits.accessible;
+  }
+  return sum;
+}
+
+}  // namespace hakmem

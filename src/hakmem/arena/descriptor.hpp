@@ -1,0 +1,79 @@
+// What is known of a span: a run of regions that is free, a slab, or a large object.
+//
+// Each region has a descriptor, kept apart from the memory it describes; the one of a span's first
+// region speaks for the span. Two cache lines: the first belongs to the owner, the second to
+// everybody who frees objects of the slab from other threads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/base/platform.hpp"
+
+namespace hakmem {
+
+enum class SpanKind : std::uint8_t { none, free, busy, slab, large };
+
+// Bitmaps of slabs up to this many objects lie in the descriptor itself.
+inline constexpr unsigned kInlineWords = 4;
+inline constexpr unsigned kInlineObjects = kInlineWords * 64;
+
+// Larger slabs have a bitmap of this size in the arena's bitmap arrays.
+inline constexpr unsigned kMaxWords = 64;
+inline constexpr unsigned kMaxObjects = kMaxWords * 64;
+
+struct Descriptor;
+
+struct SlabState {
+  Descriptor* next;  // in a list of its heap's
+  Descriptor* prev;
+  std::uint16_t free;      // objects whose bit is set
+  std::uint16_t frontier;  // objects from here on were never handed out
+  std::uint8_t level;      // which list it is on
+  std::uint8_t reserved[3];
+  union {
+    std::uint64_t bits[kInlineWords];  // 1: free
+    std::uint64_t summary;             // for an outside bitmap: which of its words are not 0
+  };
+};
+
+struct LargeState {
+  std::size_t bytes;  // usable, from the object's start
+  bool moved_start;   // the start may lie behind the span's
+};
+
+struct FreeState {
+  Descriptor* left;  // children in the tree of free spans
+  Descriptor* right;
+  Descriptor* newer;  // neighbours in the list of dirty spans, by age
+  Descriptor* older;
+  std::uint64_t since;  // when it was freed, in coarse milliseconds
+};
+
+struct alignas(2 * kCacheLine) Descriptor {
+  // -- the owner's line; of a free span or a large object, whoever holds the arena's lock or the
+  //    object
+  SpanKind kind;
+  std::uint8_t slot;
+  std::uint8_t arena;
+  bool dirty;             // of a free span: its memory may hold something else than zero
+  std::uint32_t regions;  // length of the span; of a free span also at its last region
+  union {
+    SlabState slab;
+    LargeState large;
+    FreeState free;
+  };
+
+  // -- everybody's line. `summary`, `link` and `bits` belong to the descriptor for ever: a late
+  //    freer may touch them after the slab is gone, so nobody but the protocol of remote free
+  //    (slab/remote.hpp) ever writes them.
+  alignas(kCacheLine) std::atomic<std::uint32_t> owner;  // heap id; 0: no slab
+  std::uint32_t start;  // offset of the first object from the first region, in bytes
+  std::atomic<std::uint64_t> summary;
+  std::atomic<Descriptor*> link;
+  std::atomic<std::uint64_t> bits[kInlineWords];
+};
+static_assert(sizeof(Descriptor) == 2 * kCacheLine);
+
+}  // namespace hakmem

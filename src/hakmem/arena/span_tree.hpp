@@ -1,0 +1,91 @@
+// The tree of free spans, ordered by size and then by address: the leftmost span that is large
+// enough is the best fit. A treap (Aragon and Seidel, 1989) whose priorities are hashes of the
+// addresses; expected depth 2 ln n, every operation one walk, no memory of its own.
+#pragma once
+
+#include "hakmem/arena/descriptor.hpp"
+#include "hakmem/base/bits.hpp"
+
+namespace hakmem {
+
+class SpanTree {
+ public:
+  void insert(Descriptor* span) {
+    Descriptor** place = &root_;
+    while (*place != nullptr && priority(*place) > priority(span)) place = side(*place, span);
+    split(*place, span);
+    *place = span;
+  }
+
+  void remove(Descriptor* span) {
+    Descriptor** place = &root_;
+    while (*place != span) place = side(*place, span);
+    *place = nullptr;
+    merge(place, span->free.left, span->free.right);
+  }
+
+  // The smallest span of at least `regions`, of those the one with the lowest address; or null.
+  Descriptor* best_fit(std::size_t regions) const {
+    Descriptor* best = nullptr;
+    for (Descriptor* at = root_; at != nullptr;) {
+      if (at->regions >= regions) {
+        best = at;
+        at = at->free.left;
+      } else {
+        at = at->free.right;
+      }
+    }
+    return best;
+  }
+
+ private:
+  static std::uint64_t priority(const Descriptor* span) {
+    return (address_of(span) / sizeof(Descriptor)) * 0x9E3779B97F4A7C15u;
+  }
+
+  static bool before(const Descriptor* a, const Descriptor* b) {
+    return a->regions != b->regions ? a->regions < b->regions : a < b;
+  }
+
+  static Descriptor** side(Descriptor* at, const Descriptor* span) {
+    return before(span, at) ? &at->free.left : &at->free.right;
+  }
+
+  // Divides `at` into what comes before and after `span`, which become its children.
+  static void split(Descriptor* at, Descriptor* span) {
+    Descriptor** left = &span->free.left;
+    Descriptor** right = &span->free.right;
+    while (at != nullptr) {
+      if (before(at, span)) {
+        *left = at;
+        left = &at->free.right;
+        at = at->free.right;
+      } else {
+        *right = at;
+        right = &at->free.left;
+        at = at->free.left;
+      }
+    }
+    *left = nullptr;
+    *right = nullptr;
+  }
+
+  static void merge(Descriptor** place, Descriptor* left, Descriptor* right) {
+    while (left != nullptr && right != nullptr) {
+      if (priority(left) > priority(right)) {
+        *place = left;
+        place = &left->free.right;
+        left = left->free.right;
+      } else {
+        *place = right;
+        place = &right->free.left;
+        right = right->free.left;
+      }
+    }
+    *place = left != nullptr ? left : right;
+  }
+
+  Descriptor* root_ = nullptr;
+};
+
+}  // namespace hakmem

@@ -1,0 +1,305 @@
+#include "hakmem/arena/spans.hpp"
+
+#include <algorithm>
+
+#include "hakmem/arena/span_tree.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/os/lock.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
+
+namespace hakmem {
+namespace {
+
+constinit os::Lock lock;
+constinit SpanTree dirty_spans;
+constinit SpanTree clean_spans;
+constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
+constinit Descriptor* newest = nullptr;
+constinit std::size_t free_regions = 0;
+constinit std::uint64_t purges = 0;
+
+// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
+// visit.
+constinit std::atomic<std::size_t> dirty_regions{0};
+
+// Age of memory that the system would not take back (locked pages): it is not offered again.
+constexpr std::uint64_t kNever = UINT64_MAX;
+
+void add_dirty(std::ptrdiff_t regions) {
+  dirty_regions.store(
+      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
+      std::memory_order_relaxed);
+}
+
+// ---- the list of dirty spans, by age -----------------------------------------------------------
+
+void append_newest(Descriptor* span) {
+  span->free.older = newest;
+  span->free.newer = nullptr;
+  (newest != nullptr ? newest->free.newer : oldest) = span;
+  newest = span;
+}
+
+void unlink_by_age(Descriptor* span) {
+  (span->free.newer != nullptr ? span->free.newer->free.older : newest) = span->free.older;
+  (span->free.older != nullptr ? span->free.older->free.newer : oldest) = span->free.newer;
+}
+
+// ---- free spans: `kind` is `free` at the first and last region of one, and nowhere else --------
+
+Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
+
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since) {
+  head->regions = static_cast<std::uint32_t>(regions);
+  Descriptor* last = last_of(head);
+  last->regions = head->regions;
+  last->arena = head->arena;
+  head->kind = last->kind = SpanKind::free;
+  head->dirty = dirty;
+  head->free.since = since;
+  (dirty ? dirty_spans : clean_spans).insert(head);
+  free_regions += regions;
+  if (dirty) {
+    if (since != kNever) append_newest(head);
+    add_dirty(static_cast<std::ptrdiff_t>(regions));
+  }
+}
+
+void make_busy(Descriptor* head) {
+  (head->dirty ? dirty_spans : clean_spans).remove(head);
+  free_regions -= head->regions;
+  if (head->dirty) {
+    if (head->free.since != kNever) unlink_by_age(head);
+    add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
+  }
+  last_of(head)->kind = SpanKind::none;
+  head->kind = SpanKind::busy;
+}
+
+// The free span that ends just before `head`, or null.
+Descriptor* free_before(Descriptor* head) {
+  if (region_of(head) == 0) return nullptr;
+  Descriptor* last = head - 1;
+  return last->kind == SpanKind::free ? last - (last->regions - 1) : nullptr;
+}
+
+// The free span that starts just after `head`, or null.
+Descriptor* free_after(const Arena& arena, Descriptor* head) {
+  if (region_of(head) + head->regions >= arena.frontier) return nullptr;
+  Descriptor* next = head + head->regions;
+  return next->kind == SpanKind::free ? next : nullptr;
+}
+
+// Frees a busy span, merged with neighbours of its kind.
+void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
+  const Arena& arena = arena_of(head);
+  std::size_t regions = head->regions;
+  head->kind = SpanKind::none;
+  if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
+    make_busy(next);
+    next->kind = SpanKind::none;
+    regions += next->regions;
+  }
+  if (Descriptor* before = free_before(head); before != nullptr && before->dirty == dirty) {
+    make_busy(before);
+    regions += before->regions;
+    head = before;
+  }
+  make_free(head, regions, dirty, since);
+}
+
+// ---- allocation --------------------------------------------------------------------------------
+
+std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t alignment) {
+  const std::size_t first = address_of(arena.base) >> kRegionShift;
+  return align_up(first + region, alignment) - first;
+}
+
+// Cuts [from, from + regions) out of a free span and returns it busy.
+Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
+  const bool dirty = span->dirty;
+  const std::uint64_t since = span->free.since;
+  const std::size_t total = span->regions;
+  make_busy(span);
+  Descriptor* head = span + from;
+  head->arena = span->arena;
+  head->kind = SpanKind::busy;
+  head->regions = static_cast<std::uint32_t>(regions);
+  if (from + regions < total) {
+    Descriptor* tail = head + regions;
+    tail->arena = span->arena;
+    make_free(tail, total - from - regions, dirty, since);
+  }
+  if (from > 0) make_free(span, from, dirty, since);
+  return head;
+}
+
+Descriptor* take_fit(SpanTree& tree, std::size_t regions, std::size_t alignment) {
+  // The best fit may happen to be aligned; else one is needed that has an aligned part for sure.
+  for (const std::size_t size : {regions, regions + alignment - 1}) {
+    Descriptor* span = tree.best_fit(size);
+    if (span == nullptr) return nullptr;
+    const std::size_t region = region_of(span);
+    const std::size_t from = aligned_region(arena_of(span), region, alignment) - region;
+    if (from + regions <= span->regions) return cut_out(span, from, regions);
+  }
+  return nullptr;
+}
+
+Descriptor* take_frontier_of(std::size_t number, std::size_t regions, std::size_t alignment) {
+  Arena& arena = arenas[number];
+  const std::size_t old_frontier = arena.frontier;
+  const std::size_t region = aligned_region(arena, old_frontier, alignment);
+  if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
+  if (region > old_frontier) {
+    Descriptor* skipped = arena.descriptor(old_frontier);
+    skipped->arena = static_cast<std::uint8_t>(number);
+    skipped->regions = static_cast<std::uint32_t>(region - old_frontier);
+    insert_coalesced(skipped, false, 0);
+  }
+  Descriptor* head = arena.descriptor(region);
+  head->arena = static_cast<std::uint8_t>(number);
+  head->kind = SpanKind::busy;
+  head->regions = static_cast<std::uint32_t>(regions);
+  return head;
+}
+
+Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (Descriptor* head = take_frontier_of(i, regions, alignment)) return head;
+  }
+  return nullptr;
+}
+
+// ---- purging -----------------------------------------------------------------------------------
+
+// Purges the oldest dirty span, without the lock while the system works. False when that failed.
+bool purge_oldest(std::size_t& purged_bytes) {
+  Descriptor* span = oldest;
+  make_busy(span);
+  lock.unlock();
+  const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
+  const bool gone = os::purge(memory_of(span), bytes);
+  lock.lock();
+  insert_coalesced(span, !gone, gone ? 0 : kNever);
+  if (!gone) return false;
+  purged_bytes += bytes;
+  ++purges;
+  return true;
+}
+
+// Purges while `due(oldest)` says so. The lock is held.
+template <typename Due>
+std::size_t purge_while(Due due) {
+  std::size_t purged = 0;
+  while (oldest != nullptr && due(oldest)) {
+    if (!purge_oldest(purged)) break;
+  }
+  return purged;
+}
+
+bool too_old(const Descriptor* span, std::uint64_t now) {
+  return now - span->free.since >= config::purge_delay();
+}
+
+bool too_many() {
+  return dirty_regions.load(std::memory_order_relaxed) << kRegionShift > config::dirty_limit();
+}
+
+}  // namespace
+
+Span span_allocate(std::size_t regions, std::size_t alignment) {
+  if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
+  const os::Locked locked(lock);
+  if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
+  if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
+  if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
+  // Purged neighbours merge: worth a try before the arena is called full.
+  purge_while([](const Descriptor*) { return true; });
+  if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
+  if (!arena_add(regions + alignment - 1)) return {nullptr, false};
+  return {take_frontier(regions, alignment), true};
+}
+
+void span_free(Descriptor* head) {
+  const std::uint64_t now = os::coarse_milliseconds();
+  const os::Locked locked(lock);
+  insert_coalesced(head, true, now);
+  purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
+}
+
+Descriptor* span_split(Descriptor* head, std::size_t regions) {
+  const os::Locked locked(lock);
+  Descriptor* rest = head + regions;
+  rest->arena = head->arena;
+  rest->kind = SpanKind::busy;
+  rest->regions = head->regions - static_cast<std::uint32_t>(regions);
+  head->regions = static_cast<std::uint32_t>(regions);
+  return rest;
+}
+
+bool span_grow(Descriptor* head, std::size_t regions) {
+  if (regions > UINT32_MAX / 2) return false;
+  const os::Locked locked(lock);
+  Arena& arena = arena_of(head);
+  const std::size_t missing = regions - head->regions;
+  const std::size_t end = region_of(head) + head->regions;
+  if (end == arena.frontier) {
+    if (!arena_advance(arena, end + missing)) return false;
+  } else {
+    Descriptor* next = free_after(arena, head);
+    if (next == nullptr || next->regions < missing) return false;
+    cut_out(next, 0, missing)->kind = SpanKind::none;
+  }
+  head->regions = static_cast<std::uint32_t>(regions);
+  return true;
+}
+
+void spans_tick() {
+  if (dirty_regions.load(std::memory_order_relaxed) == 0) return;
+  const std::uint64_t now = os::coarse_milliseconds();
+  if (!lock.try_lock()) return;
+  purge_while([&](const Descriptor* span) { return too_old(span, now); });
+  lock.unlock();
+}
+
+std::size_t spans_purge_all() {
+  const os::Locked locked(lock);
+  return purge_while([](const Descriptor*) { return true; });
+}
+
+SpanStatistics span_statistics() {
+  const os::Locked locked(lock);
+  SpanStatistics s{};
+  std::size_t frontier = 0;
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    s.reserved += arenas[i].regions << kRegionShift;
+    frontier += arenas[i].frontier << kRegionShift;
+  }
+  const std::size_t free_bytes = free_regions << kRegionShift;
+  s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
+  s.clean = free_bytes - s.dirty;
+  s.used = frontier - free_bytes;
+  s.purges = purges;
+  return s;
+}
+
+void spans_lock_all() {
+  lock.lock();
+  metadata_lock().lock();
+}
+
+void spans_unlock_all() {
+  metadata_lock().unlock();
+  lock.unlock();
+}
+
+void spans_reset_locks() {
+  metadata_lock().reset();
+  lock.reset();
+}
+
+}  // namespace hakmem

@@ -1,0 +1,58 @@
+// The span allocator (page heap): runs of regions, best fit, coalesced, given back after a while.
+//
+// A free span is either dirty (its memory may hold something and is likely resident) or clean (it
+// reads as zero). The two kinds lie in trees of their own and only neighbours of one kind merge, so
+// what is known to be zero stays known. Dirty spans are used first; the ones that waited longest
+// are purged and become clean. Every operation is O(log n) expected in the number of free spans,
+// and O(regions) in writing region ids.
+//
+// One lock protects it all, and the arenas. It is held for a walk of a tree, or while an arena
+// grows; never while memory is purged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/arena/arena.hpp"
+
+namespace hakmem {
+
+struct Span {
+  Descriptor* head;  // kind busy, regions and arena set; region ids unused. Null: out of memory
+  bool zero;         // the memory reads as zero
+};
+
+// Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
+Span span_allocate(std::size_t regions, std::size_t alignment = 1);
+
+// Gives a span back. Its region ids must be unused already. Purges what has waited too long.
+void span_free(Descriptor* head);
+
+// Cuts a busy, slab or large span in two: [0, regions) stays, the rest becomes a busy span.
+Descriptor* span_split(Descriptor* head, std::size_t regions);
+
+// Extends a span to `regions` regions if what follows is free. The ids of the new part are unused.
+bool span_grow(Descriptor* head, std::size_t regions);
+
+// Purges dirty spans that waited for longer than the profile says. Cheap when there are none: one
+// load. For slow-door visits.
+void spans_tick();
+
+// Purges all dirty spans. Returns the bytes given back.
+std::size_t spans_purge_all();
+
+struct SpanStatistics {
+  std::size_t reserved;  // address space of all arenas
+  std::size_t used;      // in slabs and large objects
+  std::size_t dirty;     // free, not given back
+  std::size_t clean;     // free, without memory
+  std::uint64_t purges;  // spans given back so far
+};
+SpanStatistics span_statistics();
+
+// For fork: the lock of this layer and those below it.
+void spans_lock_all();
+void spans_unlock_all();
+void spans_reset_locks();
+
+}  // namespace hakmem

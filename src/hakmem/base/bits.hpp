@@ -1,0 +1,36 @@
+// Arithmetic on powers of two and on words of bits.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace hakmem {
+
+constexpr bool is_power_of_two(std::size_t x) { return std::has_single_bit(x); }
+
+// `alignment` is a power of two. Wraps around like any unsigned sum: callers bound `x` first.
+constexpr std::size_t align_up(std::size_t x, std::size_t alignment) {
+  return (x + alignment - 1) & ~(alignment - 1);
+}
+
+constexpr std::size_t align_down(std::size_t x, std::size_t alignment) {
+  return x & ~(alignment - 1);
+}
+
+constexpr unsigned lowest_bit(std::uint64_t word) {
+  return static_cast<unsigned>(std::countr_zero(word));
+}
+
+constexpr unsigned count_bits(std::uint64_t word) {
+  return static_cast<unsigned>(std::popcount(word));
+}
+
+template <typename T>
+T* at_offset(void* base, std::size_t bytes) {
+  return reinterpret_cast<T*>(static_cast<char*>(base) + bytes);
+}
+
+inline std::uintptr_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
+
+}  // namespace hakmem

@@ -1,0 +1,22 @@
+// The end of a program whose heap was misused: one line on stderr, then abort.
+#pragma once
+
+#include <cstddef>
+
+namespace hakmem {
+
+// "hakmem: WHAT 0x... (64-byte object)"; the size is left out when it is 0.
+[[noreturn]] void fatal_pointer(const char* what, const void* p, std::size_t object_bytes = 0);
+
+// "hakmem: WHAT".
+[[noreturn]] void fatal(const char* what);
+
+}  // namespace hakmem
+
+// An invariant of our own, checked in debug builds.
+#ifdef NDEBUG
+#define HAK_ASSERT(condition) static_cast<void>(0)
+#else
+#define HAK_ASSERT(condition) \
+  ((condition) ? static_cast<void>(0) : ::hakmem::fatal("assertion failed: " #condition))
+#endif

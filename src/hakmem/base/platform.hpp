@@ -1,0 +1,43 @@
+// Compiler attributes and the constants of the machine that every layer may know.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define HAK_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
+#define HAK_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)
+#define HAK_INLINE inline __attribute__((always_inline))
+#define HAK_NOINLINE __attribute__((noinline))
+// Off the fast path: kept out of line and laid out away from hot code.
+#define HAK_COLD __attribute__((noinline, cold))
+
+// A boundary of a box: inlined in ordinary builds, a function of its own in the outlined variant,
+// so that a profiler can name it.
+#ifdef HAKMEM_OUTLINE
+#define HAK_BOUNDARY inline __attribute__((noinline))
+#else
+#define HAK_BOUNDARY HAK_INLINE
+#endif
+
+// Thread-local state must be reached without a call. Dynamic TLS is for libraries that are opened
+// late, when the static TLS block has no room left.
+#ifdef HAKMEM_DYNAMIC_TLS
+#define HAK_TLS_MODEL
+#else
+#define HAK_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#endif
+
+namespace hakmem {
+
+inline constexpr std::size_t kCacheLine = 64;
+
+// Every object is aligned to this, as max_align_t asks on both architectures.
+inline constexpr std::size_t kMinAlignment = 16;
+
+// The largest alignment that can be asked for.
+inline constexpr std::size_t kMaxAlignment = std::size_t{1} << 30;
+
+// Objects stay below this size, so that differences of pointers into one fit ptrdiff_t.
+inline constexpr std::size_t kMaxObjectBytes = PTRDIFF_MAX - (std::size_t{1} << 31);
+
+}  // namespace hakmem

@@ -1,0 +1,62 @@
+#include "hakmem/base/text.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace hakmem {
+
+void Text::put(char c) {
+  if (length_ < sizeof buffer_) buffer_[length_++] = c;
+}
+
+Text& Text::add(const char* words) {
+  while (*words != '\0') put(*words++);
+  return *this;
+}
+
+Text& Text::add_number(std::uint64_t value, unsigned width) {
+  char digits[20];
+  unsigned count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  for (unsigned i = count; i < width; ++i) put(' ');
+  while (count > 0) put(digits[--count]);
+  return *this;
+}
+
+Text& Text::add_pointer(const void* p) {
+  const auto value = reinterpret_cast<std::uintptr_t>(p);
+  add("0x");
+  int shift = 60;
+  while (shift > 0 && (value >> shift) == 0) shift -= 4;
+  for (; shift >= 0; shift -= 4) put("0123456789abcdef"[(value >> shift) & 15]);
+  return *this;
+}
+
+Text& Text::add_padded(const char* words, unsigned width) {
+  const std::size_t start = length_;
+  add(words);
+  while (length_ < start + width && length_ < sizeof buffer_) put(' ');
+  return *this;
+}
+
+Text& Text::clear() {
+  length_ = 0;
+  return *this;
+}
+
+void Text::write_to(int fd) const {
+  const int saved = errno;
+  std::size_t done = 0;
+  while (done < length_) {
+    const ssize_t n = ::write(fd, buffer_ + done, length_ - done);
+    if (n <= 0 && errno != EINTR) break;
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+  errno = saved;
+}
+
+}  // namespace hakmem

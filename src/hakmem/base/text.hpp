@@ -1,0 +1,28 @@
+// Text built in a fixed buffer: messages must not allocate.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hakmem {
+
+// Appends until the buffer is full; what does not fit is cut.
+class Text {
+ public:
+  Text& add(const char* words);
+  Text& add_number(std::uint64_t value, unsigned width = 0);  // right-aligned in `width` columns
+  Text& add_pointer(const void* p);                           // 0x and hexadecimal digits
+  Text& add_padded(const char* words, unsigned width);        // left-aligned in `width` columns
+  Text& clear();
+
+  // Writes the text to a file descriptor; errors are nobody's to hear and are dropped.
+  void write_to(int fd) const;
+
+ private:
+  void put(char c);
+
+  std::size_t length_ = 0;
+  char buffer_[400];
+};
+
+}  // namespace hakmem

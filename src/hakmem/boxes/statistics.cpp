@@ -1,0 +1,150 @@
+#include "hakmem/boxes/statistics.hpp"
+
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/base/text.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/os/memory.hpp"
+
+namespace hakmem {
+namespace {
+
+struct ClassSums {
+  BinCounters counters;
+  std::uint64_t slabs;
+  std::uint64_t slab_bytes;
+  std::uint64_t live_bytes;
+};
+
+void add(ClassSums& sums, const ClassSums& more) {
+  BinCounters& to = sums.counters;
+  const BinCounters& from = more.counters;
+  to.carves += from.carves;
+  to.carved += from.carved;
+  to.refills += from.refills;
+  to.refilled += from.refilled;
+  to.flushes += from.flushes;
+  to.flushed += from.flushed;
+  to.collects += from.collects;
+  to.collected += from.collected;
+  sums.slabs += more.slabs;
+  sums.slab_bytes += more.slab_bytes;
+  sums.live_bytes += more.live_bytes;
+}
+
+ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
+  const BinCounters& n = bin.counters;
+  ClassSums sums{n, bin.slabs, bin.slabs * k.regions * kRegionBytes, 0};
+  sums.live_bytes = (n.carved + n.refilled - n.flushed - n.collected) * k.size;
+  return sums;
+}
+
+// Sums of one class over all heaps.
+ClassSums sums_of_class(unsigned c) {
+  ClassSums sums{};
+  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
+    Heap* heap = heap_by_id(id);
+    const os::Locked inside(heap->door);
+    add(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
+  }
+  return sums;
+}
+
+bool is_unused(const ClassSums& sums) { return sums.counters.carves == 0; }
+
+constexpr const char* kBandNames[kBands] = {"C0    1..16", "C1   17..32", "C2   33..64",
+                                            "C3  65..128", "C4 129..256", "C5 257..384",
+                                            "C6 385..512", "C7 513..1024"};
+
+constexpr unsigned kLabelWidth = 12;
+
+Text labelled(const char* label) {
+  Text line;
+  line.add_padded(label, kLabelWidth);
+  return line;
+}
+
+// Sizes of the second family, which are aligned to themselves, are marked with an @.
+Text labelled_size(unsigned c) {
+  Text line;
+  line.add_number(kSizeClasses[c].size, kLabelWidth - 2).add(c < kOrdinaryClasses ? "  " : " @");
+  return line;
+}
+
+void print_row(int fd, Text line, const ClassSums& s) {
+  const BinCounters& n = s.counters;
+  for (const std::uint64_t value :
+       {n.carves, n.carved, n.refills, n.refilled, n.flushes, n.flushed, n.collects, n.collected}) {
+    line.add_number(value, 11);
+  }
+  line.add_number(s.slabs, 8).add_number(s.slab_bytes >> 10, 10).add_number(s.live_bytes >> 10, 10);
+  line.add("\n").write_to(fd);
+}
+
+void print_head(int fd) {
+  Text()
+      .add(
+          "hakmem: statistics. Batches and objects of each class and band; held and live in KiB;\n")
+      .add(
+          "objects in caches count as live; collects are frees by other threads; @: aligned "
+          "family.\n")
+      .write_to(fd);
+  Text()
+      .add("class            carves     carved    refills   refilled    flushes    flushed")
+      .add("   collects  collected   slabs      held      live\n")
+      .write_to(fd);
+}
+
+void print_memory(int fd) {
+  const MemoryStatistics s = memory_statistics();
+  Text line;
+  line.add("memory, KiB: used ").add_number(s.used >> 10).add(", dirty ").add_number(s.dirty >> 10);
+  line.add(", live ").add_number(s.live >> 10).add(", metadata ").add_number(s.metadata >> 10);
+  line.add(", address space ").add_number(s.reserved >> 10).add("\n").write_to(fd);
+  Text()
+      .add("heaps ")
+      .add_number(heap_count())
+      .add(", spans given back ")
+      .add_number(span_statistics().purges)
+      .add(", memory system calls ")
+      .add_number(os::memory_calls())
+      .add("\n")
+      .write_to(fd);
+}
+
+}  // namespace
+
+MemoryStatistics memory_statistics() {
+  MemoryStatistics result{};
+  std::size_t slab_bytes = 0;
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const ClassSums sums = sums_of_class(c);
+    slab_bytes += sums.slab_bytes;
+    result.live += sums.live_bytes;
+  }
+  const SpanStatistics spans = span_statistics();
+  result.reserved = spans.reserved;
+  result.used = spans.used;
+  result.dirty = spans.dirty;
+  result.live += spans.used - slab_bytes;
+  result.metadata = metadata_bytes();
+  return result;
+}
+
+void print_statistics(int fd) {
+  print_head(fd);
+  ClassSums bands[kBands + 1]{};  // the last one: everything larger
+  ClassSums all{};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const ClassSums sums = sums_of_class(c);
+    if (!is_unused(sums)) print_row(fd, labelled_size(c), sums);
+    add(bands[band_of_class(c)], sums);
+    add(all, sums);
+  }
+  for (unsigned band = 0; band < kBands; ++band)
+    print_row(fd, labelled(kBandNames[band]), bands[band]);
+  print_row(fd, labelled("larger"), bands[kBands]);
+  print_row(fd, labelled("all"), all);
+  print_memory(fd);
+}
+
+}  // namespace hakmem

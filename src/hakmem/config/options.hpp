@@ -1,0 +1,85 @@
+// Options and gates: read from the environment once, then kept on a read-only page.
+//
+// This folder alone reads the environment.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/base/platform.hpp"
+
+namespace hakmem::config {
+
+enum class Profile : unsigned char { speed, balanced, lean };
+enum class Kind : unsigned char { cold, hot };
+
+enum class Option : unsigned char {
+#define X(name, variable, kind, unit, speed, balanced, lean, help) name,
+#include "hakmem/config/options.def"
+#undef X
+};
+
+struct OptionInfo {
+  const char* variable;
+  Kind kind;
+  const char* unit;
+  std::uint64_t defaults[3];  // by Profile
+  const char* help;
+};
+
+inline constexpr OptionInfo kOptions[] = {
+#define X(name, variable, kind, unit, speed, balanced, lean, help) \
+  {variable, Kind::kind, unit, {speed, balanced, lean}, help},
+#include "hakmem/config/options.def"
+#undef X
+};
+
+inline constexpr std::size_t kOptionCount = sizeof kOptions / sizeof kOptions[0];
+
+// A page of its own, so that it can be write-protected. The largest page each architecture has.
+#if defined(__x86_64__)
+inline constexpr std::size_t kPageOfValues = 4096;
+#else
+inline constexpr std::size_t kPageOfValues = 65536;
+#endif
+
+struct alignas(kPageOfValues) Values {
+  std::uint64_t value[kOptionCount];
+  Profile profile;
+};
+
+extern constinit Values values;
+
+// Reads the environment, reports unknown HAKMEM_* variables and unreadable values once on stderr,
+// and seals the page. Later calls do nothing; so does a call so early that libc has not set up the
+// environment yet (defaults hold until then). Not thread-safe: called under the lock of start-up.
+void load();
+
+inline std::uint64_t value_of(Option option) { return values.value[static_cast<int>(option)]; }
+
+// The same access by number, for whoever prints the table.
+std::size_t option_count();
+const OptionInfo& option_info(std::size_t index);
+std::uint64_t option_value(std::size_t index);
+std::uint64_t option_default(std::size_t index, Profile profile);
+Profile profile();
+const char* profile_name(Profile profile);
+
+// "release" or "lab".
+const char* flavour();
+
+#define X(name, variable, kind, unit, speed, balanced, lean, help) HAK_OPTION_##kind(name, balanced)
+#define HAK_OPTION_cold(name, frozen) \
+  inline std::uint64_t name() { return value_of(Option::name); }
+#ifdef HAKMEM_LAB
+#define HAK_OPTION_hot(name, frozen) HAK_OPTION_cold(name, frozen)
+#else
+#define HAK_OPTION_hot(name, frozen) \
+  constexpr std::uint64_t name() { return frozen; }
+#endif
+#include "hakmem/config/options.def"
+#undef HAK_OPTION_hot
+#undef HAK_OPTION_cold
+#undef X
+
+}  // namespace hakmem::config

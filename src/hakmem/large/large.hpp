@@ -1,0 +1,32 @@
+// Large objects: more than 32 KiB, or aligned beyond what slabs can do. Each is a span of its own.
+// Any thread may call any of these for an object it may use.
+#pragma once
+
+#include <cstddef>
+
+#include "hakmem/arena/arena.hpp"
+
+namespace hakmem {
+
+struct LargeObject {
+  void* p;    // null: out of memory
+  bool zero;  // the memory reads as zero
+};
+
+// `alignment` is a power of two up to kMaxAlignment.
+LargeObject large_allocate(std::size_t size, std::size_t alignment);
+
+// `p` lies in a region whose id is kRegionLarge. Ends the program when it is not the object's
+// start.
+void large_free(void* p);
+
+// The bytes that may be used from `p` on.
+std::size_t large_usable(const void* p);
+
+// Grows the object into what is free behind it, or gives the tail back. False: it must move.
+bool large_resize(void* p, std::size_t size);
+
+// The usable bytes that an object of `size` bytes gets.
+std::size_t large_good_size(std::size_t size);
+
+}  // namespace hakmem

@@ -1,0 +1,48 @@
+#include "hakmem/os/lock.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace hakmem::os {
+
+constinit thread_local bool holds_every_lock HAK_TLS_MODEL = false;
+
+namespace {
+
+// Locks are held for less than a microsecond: worth a short wait before sleeping.
+constexpr int kSpins = 100;
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
+  const int saved = errno;
+  syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
+  errno = saved;
+}
+
+}  // namespace
+
+HAK_COLD void Lock::wait() {
+  if (holds_every_lock) return;
+  for (int i = 0; i < kSpins; ++i) {
+    if (state_.load(std::memory_order_relaxed) == kFree && try_lock()) return;
+    pause_briefly();
+  }
+  // From here on the lock is taken as contended: whoever lets go of it must wake somebody.
+  while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
+    futex(state_, FUTEX_WAIT_PRIVATE, kContended);
+  }
+}
+
+HAK_COLD void Lock::wake() { futex(state_, FUTEX_WAKE_PRIVATE, 1); }
+
+}  // namespace hakmem::os

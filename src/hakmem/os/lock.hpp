@@ -1,0 +1,63 @@
+// A lock of four bytes: one compare-and-swap when nobody else wants it, a futex when somebody does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "hakmem/base/platform.hpp"
+
+namespace hakmem::os {
+
+// True in the thread that forks, from the moment it holds every lock until it has let go of them:
+// glibc may call malloc in between, and must not wait for itself.
+extern constinit thread_local bool holds_every_lock HAK_TLS_MODEL;
+
+class Lock {
+ public:
+  constexpr Lock() = default;
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  // Acquire: what the last holder wrote is seen.
+  void lock() {
+    if (HAK_UNLIKELY(!try_lock())) wait();
+  }
+
+  bool try_lock() {
+    std::uint32_t expected = kFree;
+    return state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+  }
+
+  // Release: the next holder sees what was written here.
+  void unlock() {
+    if (HAK_UNLIKELY(holds_every_lock)) return;
+    if (HAK_UNLIKELY(state_.exchange(kFree, std::memory_order_release) == kContended)) wake();
+  }
+
+  // For the child of a fork, in which no other thread is left.
+  void reset() { state_.store(kFree, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t kFree = 0;
+  static constexpr std::uint32_t kHeld = 1;
+  static constexpr std::uint32_t kContended = 2;  // held, and somebody may sleep
+
+  void wait();
+  void wake();
+
+  std::atomic<std::uint32_t> state_{kFree};
+};
+
+class Locked {
+ public:
+  explicit Locked(Lock& lock) : lock_(lock) { lock_.lock(); }
+  ~Locked() { lock_.unlock(); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  Lock& lock_;
+};
+
+}  // namespace hakmem::os

@@ -1,0 +1,117 @@
+#include "hakmem/os/memory.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "hakmem/base/bits.hpp"
+
+namespace hakmem::os {
+namespace {
+
+std::size_t the_page_size = 0;
+
+// Both are counters nobody orders anything by: relaxed.
+std::atomic<std::uint64_t> calls{0};
+std::atomic<std::uint64_t> calls_until_failure{0};
+
+class KeepErrno {
+ public:
+  KeepErrno() : saved_(errno) {}
+  ~KeepErrno() { errno = saved_; }
+  KeepErrno(const KeepErrno&) = delete;
+  KeepErrno& operator=(const KeepErrno&) = delete;
+
+ private:
+  int saved_;
+};
+
+// Counts a call; false when a test wants it to fail.
+bool may_call() {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  if (calls_until_failure.load(std::memory_order_relaxed) == 0) return true;
+  return calls_until_failure.fetch_sub(1, std::memory_order_relaxed) != 1;
+}
+
+bool protect(void* p, std::size_t bytes, int protection) {
+  const KeepErrno keep;
+  return may_call() && mprotect(p, bytes, protection) == 0;
+}
+
+bool advise_gone(void* p, std::size_t bytes) {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  if (madvise(p, bytes, MADV_DONTNEED) == 0) return true;
+#ifdef MADV_DONTNEED_LOCKED
+  // Locked pages (mlockall) answer EINVAL to the plain advice.
+  if (errno == EINVAL) return madvise(p, bytes, MADV_DONTNEED_LOCKED) == 0;
+#endif
+  return false;
+}
+
+// Some emulators accept the advice and do nothing: memory counts as zero only where a test page
+// came back as zero.
+bool purge_works() {
+  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
+  const int known = answer.load(std::memory_order_relaxed);
+  if (known != 0) return known == 1;
+  const std::size_t bytes = page_size();
+  void* page = reserve(bytes);
+  if (page == nullptr || !commit(page, bytes)) {
+    if (page != nullptr) release(page, bytes);
+    return false;  // asked again next time
+  }
+  auto* probe = static_cast<volatile char*>(page);
+  probe[bytes / 2] = 1;
+  const bool works = advise_gone(page, bytes) && probe[bytes / 2] == 0;
+  release(page, bytes);
+  answer.store(works ? 1 : 2, std::memory_order_relaxed);
+  return works;
+}
+
+}  // namespace
+
+std::size_t page_size() {
+  if (the_page_size == 0) the_page_size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return the_page_size;
+}
+
+void inject_page_size(std::size_t bytes) {
+  if (is_power_of_two(bytes) && bytes >= page_size() && bytes <= 65536) the_page_size = bytes;
+}
+
+void* reserve(std::size_t bytes) {
+  const KeepErrno keep;
+  if (!may_call()) return nullptr;
+  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+void release(void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  calls.fetch_add(1, std::memory_order_relaxed);
+  munmap(p, bytes);
+}
+
+bool commit(void* p, std::size_t bytes) { return protect(p, bytes, PROT_READ | PROT_WRITE); }
+
+bool make_readable(void* p, std::size_t bytes) { return protect(p, bytes, PROT_READ); }
+
+void seal(void* p, std::size_t bytes) { static_cast<void>(protect(p, bytes, PROT_READ)); }
+
+bool purge(void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  return purge_works() && may_call() && advise_gone(p, bytes);
+}
+
+void refuse_huge_pages(void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  if (may_call()) madvise(p, bytes, MADV_NOHUGEPAGE);
+}
+
+std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }
+
+void fail_memory_call(std::uint64_t n) { calls_until_failure.store(n, std::memory_order_relaxed); }
+
+}  // namespace hakmem::os

@@ -1,0 +1,30 @@
+#include "hakmem/os/system.hpp"
+
+#include <sys/resource.h>
+#include <time.h>
+
+#include <bit>
+
+#include "hakmem/base/bits.hpp"
+
+namespace hakmem::os {
+
+std::size_t address_space_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur;
+}
+
+std::size_t address_space_size() {
+  const int on_stack = 0;
+  return std::bit_ceil(address_of(&on_stack));
+}
+
+std::uint64_t coarse_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+}
+
+}  // namespace hakmem::os

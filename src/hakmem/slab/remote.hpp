@@ -1,0 +1,33 @@
+// Objects freed by threads that do not own their slab: one atomic OR for all objects of a word of
+// the bitmap, and one word, the summary, that says which words want collecting.
+//
+// The rule everything rests on: a slab is on some heap's pending list, or in the hands of whoever
+// took it off, exactly while its summary is not 0. So whoever turns the summary from 0 to not 0
+// pushes the slab, and nobody else does.
+#pragma once
+
+#include <cstdint>
+
+#include "hakmem/slab/slab.hpp"
+
+namespace hakmem {
+
+// Frees the objects `mask` of word `word`. Any thread that may free them. True: the caller must
+// push the slab on the pending list of `owner`, which the caller read *before* this call: until the
+// OR the objects keep the slab alive, afterwards it may be anybody's or nobody's.
+// Ends the program when one of the objects was freed remotely before and not collected yet.
+[[nodiscard]] bool remote_return(Descriptor* slab, unsigned word, std::uint64_t mask);
+
+// Takes the summary of a slab that was taken off a pending list; the slab is on no list any more.
+// The list's link must have been read before.
+std::uint64_t remote_take_summary(Descriptor* slab);
+
+// Puts a summary back, for a slab that turned out to be another heap's. True: the caller must push
+// the slab on that heap's pending list.
+[[nodiscard]] bool remote_put_back(Descriptor* slab, std::uint64_t summary);
+
+// Moves the objects of the words that `summary` names into the slab's own bitmap. The caller holds
+// the door of the slab's heap. Returns how many objects came.
+unsigned remote_collect(Descriptor* slab, std::uint64_t summary);
+
+}  // namespace hakmem

@@ -1,0 +1,130 @@
+// Size classes: which sizes of objects there are, and how a slab of each is laid out.
+//
+//   class  0..7     16 B apart up to 128
+//   class  8..39    four a doubling up to 32 KiB
+//   class 40..48    powers of two from 128 B to 32 KiB, each object aligned to its size:
+//                   the second family, for alignments above 64
+//
+// The bands C0..C7 name the classes up to 1024 B, as the statistics show them:
+//
+//   C0 1..16  C1 17..32  C2 33..64  C3 65..128  C4 129..256  C5 257..384  C6 385..512  C7 513..1024
+//
+// A class is known to the fast path by its *slot*: the place of its two words in the thread's
+// cache, whose lines hold four tops and then four limits. So slots are 0..3, 8..11, 16..19, ...
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/arena/region_map.hpp"
+#include "hakmem/base/bits.hpp"
+#include "hakmem/base/platform.hpp"
+
+namespace hakmem {
+
+inline constexpr unsigned kOrdinaryClasses = 40;
+inline constexpr unsigned kAlignedClasses = 9;
+inline constexpr unsigned kClasses = kOrdinaryClasses + kAlignedClasses;
+inline constexpr unsigned kSlots = (kClasses + 3) / 4 * 8;
+
+inline constexpr std::size_t kMaxTiny = 1024;
+inline constexpr std::size_t kMaxSmall = 32768;
+inline constexpr std::size_t kLeastAlignedClass = 128;
+
+inline constexpr unsigned kBands = 8;
+inline constexpr unsigned kFirstC7Class = 16;
+inline constexpr unsigned kLastC7Class = 19;
+
+constexpr unsigned slot_of_class(unsigned c) { return c / 4 * 8 + c % 4; }
+constexpr unsigned class_of_slot(unsigned slot) { return slot / 8 * 4 + slot % 4; }
+
+struct SizeClass {
+  std::uint32_t size;        // bytes of an object
+  std::uint8_t regions;      // of a slab: 1, 2, 4 or 8, and the slab is aligned to that many
+  std::uint8_t slot;         // in the cache and in region ids
+  std::uint16_t capacity;    // objects of a slab
+  std::uint16_t words;       // of its bitmap
+  std::uint16_t colours;     // starts of the first object, 64 B apart
+  std::uint64_t reciprocal;  // ceil(2^40 / size): exact for every offset within a slab
+};
+
+inline constexpr unsigned kReciprocalShift = 40;
+
+namespace detail {
+
+constexpr std::uint32_t size_of_class(unsigned c) {
+  if (c < 8) return 16 * (c + 1);
+  if (c < kOrdinaryClasses) {
+    const unsigned doubling = (c - 8) / 4;
+    return (128u << doubling) + (32u << doubling) * ((c - 8) % 4 + 1);
+  }
+  return static_cast<std::uint32_t>(kLeastAlignedClass << (c - kOrdinaryClasses));
+}
+
+// Without a colour the first objects of all slabs would share a few sets of the L1 cache. Up to
+// this object size some objects of a slab are given up for it where its slack is less.
+constexpr std::uint32_t kColouredUpTo = 4096;
+constexpr std::uint32_t kLeastColourBytes = 960;
+
+constexpr SizeClass make_class(unsigned c) {
+  SizeClass k{};
+  k.size = size_of_class(c);
+  k.slot = static_cast<std::uint8_t>(slot_of_class(c));
+  k.regions = k.size <= 1024 ? 1 : k.size <= 4096 ? 2 : k.size <= 16384 ? 4 : 8;
+  const auto slab_bytes = static_cast<std::uint32_t>(k.regions * kRegionBytes);
+  const bool coloured = c < kOrdinaryClasses;
+  const std::uint32_t reserved = coloured && k.size <= kColouredUpTo ? kLeastColourBytes : 0;
+  k.capacity = static_cast<std::uint16_t>((slab_bytes - reserved) / k.size);
+  k.words = static_cast<std::uint16_t>((k.capacity + 63) / 64);
+  const std::uint32_t slack = slab_bytes - k.capacity * k.size;
+  k.colours = static_cast<std::uint16_t>(coloured ? slack / kCacheLine + 1 : 1);
+  k.reciprocal = ((std::uint64_t{1} << kReciprocalShift) + k.size - 1) / k.size;
+  return k;
+}
+
+constexpr std::array<SizeClass, kClasses> make_classes() {
+  std::array<SizeClass, kClasses> table{};
+  for (unsigned c = 0; c < kClasses; ++c) table[c] = make_class(c);
+  return table;
+}
+
+}  // namespace detail
+
+inline constexpr std::array<SizeClass, kClasses> kSizeClasses = detail::make_classes();
+
+// The class of an object of `size` bytes, 1 <= size <= kMaxSmall; size 0 counts as 1.
+constexpr unsigned class_of_size(std::size_t size) {
+  if (size <= 128) return size == 0 ? 0 : static_cast<unsigned>((size - 1) / 16);
+  const auto doubling = static_cast<unsigned>(std::bit_width(size - 1)) - 8;
+  return 8 + doubling * 4 +
+         static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
+}
+
+// The class for an alignment (a power of two); kClasses when only a span will do.
+constexpr unsigned class_of_aligned(std::size_t size, std::size_t alignment) {
+  if (size > kMaxSmall || alignment > kMaxSmall) return kClasses;
+  if (alignment <= kMinAlignment) return class_of_size(size);
+  if (alignment <= kCacheLine) {
+    // Slabs start on a cache line, colour included: a multiple of the alignment will do.
+    for (unsigned c = class_of_size(align_up(size == 0 ? 1 : size, alignment));
+         c < kOrdinaryClasses; ++c) {
+      if (kSizeClasses[c].size % alignment == 0) return c;
+    }
+  }
+  const std::size_t least = std::bit_ceil(size > alignment ? size : alignment);
+  return kOrdinaryClasses + static_cast<unsigned>(std::countr_zero(least)) -
+         static_cast<unsigned>(std::countr_zero(kLeastAlignedClass));
+}
+
+// The band C0..C7 of a class; kBands for larger ones.
+constexpr unsigned band_of_class(unsigned c) {
+  const std::uint32_t size = kSizeClasses[c].size;
+  if (size > kMaxTiny) return kBands;
+  if (size > 512) return 7;
+  if (size > 384) return 6;
+  if (size > 256) return 5;
+  return size <= 16 ? 0 : static_cast<unsigned>(std::bit_width(size - 1)) - 4;
+}
+
+}  // namespace hakmem

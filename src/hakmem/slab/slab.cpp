@@ -1,0 +1,152 @@
+#include "hakmem/slab/slab.hpp"
+
+#include <algorithm>
+
+#include "hakmem/base/fatal.hpp"
+
+namespace hakmem {
+namespace {
+
+// The local bitmap of a slab, wherever it lies. Outside bitmaps have a summary of the words that
+// are not zero, so that finding a free object never scans.
+class LocalBits {
+ public:
+  explicit LocalBits(Descriptor* slab)
+      : slab_(slab),
+        outside_(class_of(slab).words > kInlineWords),
+        words_(outside_ ? outside_words(slab) : slab->slab.bits) {}
+
+  std::uint64_t word(unsigned w) const { return words_[w]; }
+
+  void store(unsigned w, std::uint64_t value) {
+    words_[w] = value;
+    if (!outside_) return;
+    const std::uint64_t bit = std::uint64_t{1} << w;
+    slab_->slab.summary = value != 0 ? slab_->slab.summary | bit : slab_->slab.summary & ~bit;
+  }
+
+  // The first word from `w` on that is not 0; there is one.
+  unsigned next_filled(unsigned w) const {
+    if (outside_) return lowest_bit(slab_->slab.summary);
+    while (words_[w] == 0) ++w;
+    return w;
+  }
+
+ private:
+  static std::uint64_t* outside_words(const Descriptor* slab) {
+    return reinterpret_cast<std::uint64_t*>(arena_of(slab).local_bits.base) +
+           region_of(slab) * kMaxWords;
+  }
+
+  Descriptor* slab_;
+  bool outside_;
+  std::uint64_t* words_;
+};
+
+const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index) {
+  return memory_of(slab) + slab->start + std::size_t{index} * k.size;
+}
+
+}  // namespace
+
+void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
+  span->slot = k.slot;
+  span->start = static_cast<std::uint32_t>(colour % k.colours * kCacheLine);
+  span->slab = SlabState{};
+  LocalBits bits(span);
+  for (unsigned w = 0; w < k.words; ++w) {
+    if (bits.word(w) != 0) bits.store(w, 0);
+  }
+  span->kind = SpanKind::slab;
+  // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
+  span->owner.store(owner, std::memory_order_release);
+  const RegionId id = tag_of_owner(owner) | k.slot;
+  tiny_region_id_write_header(span, id, id);
+}
+
+void slab_destroy(Descriptor* slab) {
+  tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
+  slab->owner.store(0, std::memory_order_release);
+  slab->kind = SpanKind::busy;
+}
+
+unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
+  count = std::min<unsigned>(count, slab->slab.free);
+  if (count == 0) return 0;
+  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free - count);
+  const SizeClass& k = class_of(slab);
+  LocalBits bits(slab);
+  char* first = memory_of(slab) + slab->start;
+  unsigned w = 0;
+  for (unsigned taken = 0; taken < count;) {
+    w = bits.next_filled(w);
+    std::uint64_t word = bits.word(w);
+    for (; word != 0 && taken < count; word &= word - 1) {
+      *--end = first + (std::size_t{w} * 64 + lowest_bit(word)) * k.size;
+      ++taken;
+    }
+    bits.store(w, word);
+  }
+  return count;
+}
+
+unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
+  const SizeClass& k = class_of(slab);
+  count = std::min<unsigned>(count, k.capacity - slab->slab.frontier);
+  char* next = memory_of(slab) + slab->start + std::size_t{slab->slab.frontier} * k.size;
+  for (unsigned i = 0; i < count; ++i, next += k.size) *--end = next;
+  slab->slab.frontier = static_cast<std::uint16_t>(slab->slab.frontier + count);
+  return count;
+}
+
+Descriptor* slab_of(const void* p, RegionId id) {
+  const unsigned slot = slot_of(id);
+  if (owner_of(id) == 0 || slot >= kSlots) return nullptr;
+  const Arena* arena = arena_of(p);
+  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
+  const std::size_t regions = kSizeClasses[class_of_slot(slot)].regions;
+  return arena->descriptor(region & ~(regions - 1));
+}
+
+unsigned slab_index_checked(const Descriptor* slab, const void* p) {
+  const SizeClass& k = class_of(slab);
+  const std::size_t offset = address_of(p) - address_of(memory_of(slab)) - slab->start;
+  // Before the first object the difference wraps around and is larger than any slab.
+  const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
+  if (HAK_UNLIKELY(offset >= k.regions * kRegionBytes || index * k.size != offset)) {
+    fatal_pointer("invalid pointer, into the middle of an object:", p, k.size);
+  }
+  if (HAK_UNLIKELY(index >= k.capacity)) {
+    fatal_pointer("invalid pointer, never allocated:", p, k.size);
+  }
+  return static_cast<unsigned>(index);
+}
+
+void slab_return(Descriptor* slab, unsigned index, const void* p) {
+  LocalBits bits(slab);
+  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+  const std::uint64_t word = bits.word(index / 64);
+  if (HAK_UNLIKELY((word & bit) != 0)) fatal_pointer("double free of", p, class_of(slab).size);
+  if (HAK_UNLIKELY(index >= slab->slab.frontier)) {
+    fatal_pointer("invalid pointer, never allocated:", p, class_of(slab).size);
+  }
+  bits.store(index / 64, word | bit);
+  ++slab->slab.free;
+}
+
+void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
+  const SizeClass& k = class_of(slab);
+  LocalBits bits(slab);
+  const std::uint64_t word = bits.word(w);
+  if (HAK_UNLIKELY((word & mask) != 0)) {
+    fatal_pointer("double free of", object_at(slab, k, w * 64 + lowest_bit(word & mask)), k.size);
+  }
+  const unsigned last = w * 64 + 63 - static_cast<unsigned>(std::countl_zero(mask));
+  if (HAK_UNLIKELY(last >= slab->slab.frontier)) {
+    fatal_pointer("invalid pointer, never allocated:", object_at(slab, k, last), k.size);
+  }
+  bits.store(w, word | mask);
+  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + count_bits(mask));
+}
+
+}  // namespace hakmem

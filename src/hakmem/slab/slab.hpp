@@ -1,0 +1,55 @@
+// Slabs: spans cut into objects of one size class, with bitmaps kept outside the memory they
+// describe. A set bit is a free object; nothing is ever written into free memory.
+//
+// Everything here is called by the holder of the door of the slab's heap, except where it says
+// otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/arena/arena.hpp"
+#include "hakmem/slab/size_classes.hpp"
+
+namespace hakmem {
+
+inline const SizeClass& class_of(const Descriptor* slab) {
+  return kSizeClasses[class_of_slot(slab->slot)];
+}
+
+// Makes a busy span of the class's length a slab of the heap `owner`, whose first object lies at
+// colour `colour` (taken modulo the class's colours).
+void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour);
+
+// Takes an empty slab back: region ids are cleared, the span is busy again. The heap does not know
+// the slab any more; late remote frees may still touch the descriptor's remote state.
+void slab_destroy(Descriptor* slab);
+
+// Both write downwards from `end` (end[-1], end[-2], ...), lowest address first, up to `count`
+// objects, and return how many. slab_take moves free objects that were used before; slab_carve
+// hands out objects that were never used, moving the frontier.
+unsigned slab_take(Descriptor* slab, void** end, unsigned count);
+unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
+
+// The slab that `p` points into, or null if there is none. Any thread; the answer holds as long as
+// the caller knows an object of the slab to be alive.
+Descriptor* slab_of(const void* p, RegionId id);
+
+// The number of the object at `p`. Ends the program when `p` is not the start of one.
+unsigned slab_index_checked(const Descriptor* slab, const void* p);
+
+// Returns one object: sets its bit. Ends the program when it is set already (a double free).
+void slab_return(Descriptor* slab, unsigned index, const void* p);
+
+// Returns the objects of a word of the bitmap at once (remote frees). Ends the program on a bit
+// that is set already.
+void slab_return_word(Descriptor* slab, unsigned word, std::uint64_t mask);
+
+inline unsigned slab_available(const Descriptor* slab) {
+  return slab->slab.free + (class_of(slab).capacity - slab->slab.frontier);
+}
+
+// Every object is free and in the slab.
+inline bool slab_is_empty(const Descriptor* slab) { return slab->slab.free == slab->slab.frontier; }
+
+}  // namespace hakmem

@@ -1,0 +1,192 @@
+// The hakmem command as a shell sees it: `run`, usage errors, help.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+#include "process.hpp"
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Outcome hakmem(Words words, const std::map<std::string, std::string>& environment = {}) {
+  words.insert(words.begin(), HAKMEM_COMMAND);
+  return run_program(words, environment);
+}
+
+Outcome hakmem_run_shell(const std::string& script, Words options = {},
+                         const std::map<std::string, std::string>& environment = {}) {
+  options.insert(options.begin(), "run");
+  options.insert(options.end(), {"--", "sh", "-c", script});
+  return hakmem(options, environment);
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(Run, KeepsExitCodes) {
+  for (const int code : {0, 1, 2, 3, 125, 126, 127, 255}) {
+    EXPECT_EQ(hakmem_run_shell("exit " + std::to_string(code)).code(), code);
+  }
+}
+
+TEST(Run, KeepsDeathBySignal) {
+  EXPECT_EQ(hakmem_run_shell("kill -KILL $$").code(), -SIGKILL);
+  EXPECT_EQ(hakmem_run_shell("kill -TERM $$").code(), -SIGTERM);
+}
+
+TEST(Run, SaysWhenTheProgramIsNotFound) {
+  const Outcome outcome = hakmem({"run", "--", "no-such-program-anywhere"});
+  EXPECT_EQ(outcome.code(), 127);
+  EXPECT_EQ(outcome.err, "hakmem run: no-such-program-anywhere: command not found\n");
+  EXPECT_EQ(hakmem({"run", "--", "/no/such/program"}).code(), 127);
+}
+
+TEST(Run, SaysWhenTheProgramCannotBeExecuted) {
+  const Outcome outcome = hakmem({"run", "--", "/etc/passwd"});
+  EXPECT_EQ(outcome.code(), 126);
+  EXPECT_EQ(outcome.err, "hakmem run: /etc/passwd: Permission denied\n");
+  EXPECT_EQ(hakmem({"run", "--", "/"}).code(), 126);
+}
+
+TEST(Run, LoadsTheLibraryThatBelongsToTheCommand) {
+  const Outcome outcome = hakmem({"run", "--", "cat", "/proc/self/maps"});
+  const auto folder = std::filesystem::canonical(HAKMEM_COMMAND).parent_path();
+  EXPECT_TRUE(contains(outcome.out, (folder / "libhakmem.so").string())) << outcome.out;
+}
+
+TEST(Run, FindsTheLibraryThroughALinkToTheCommand) {
+  const std::string link = ::testing::TempDir() + "hakmem-link-" + std::to_string(getpid());
+  std::filesystem::create_symlink(HAKMEM_COMMAND, link);
+  const Outcome outcome = run_program({link, "run", "--", "cat", "/proc/self/maps"});
+  std::filesystem::remove(link);
+  EXPECT_TRUE(contains(outcome.out, "/libhakmem.so")) << outcome.out;
+}
+
+TEST(Run, KeepsWhatWasPreloaded) {
+  const Outcome outcome =
+      hakmem_run_shell("echo \"$LD_PRELOAD\"", {}, {{"LD_PRELOAD", MARKER_LIBRARY}});
+  EXPECT_TRUE(contains(outcome.out, "/libhakmem.so")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, std::string(":") + MARKER_LIBRARY + "\n")) << outcome.out;
+  EXPECT_LT(outcome.out.find("/libhakmem.so"), outcome.out.find(MARKER_LIBRARY));
+}
+
+TEST(Run, TakesAnotherLibrary) {
+  for (const Outcome& outcome :
+       {hakmem_run_shell("echo $LD_PRELOAD", {"--lib", MARKER_LIBRARY}),
+        hakmem_run_shell("echo $LD_PRELOAD", {}, {{"LIBHAKMEM", MARKER_LIBRARY}})}) {
+    EXPECT_EQ(outcome.out, std::string(MARKER_LIBRARY) + "\n");
+    EXPECT_EQ(outcome.err, "marker loaded\n");
+  }
+}
+
+TEST(Run, MakesTheLibrarysPathAbsolute) {
+  const std::string relative =
+      std::filesystem::relative(std::filesystem::canonical(MARKER_LIBRARY)).string();
+  const Outcome outcome = hakmem_run_shell("cd / && ls -d /", {"--lib", relative});
+  EXPECT_EQ(outcome.out, "/\n");
+  EXPECT_EQ(outcome.err, "marker loaded\nmarker loaded\n");
+}
+
+TEST(Run, RefusesWhatTheLoaderWouldIgnore) {
+  for (const char* file : {"/etc/passwd", "/no/such/library.so", "/"}) {
+    const Outcome outcome = hakmem_run_shell("exit 0", {"--lib", file});
+    EXPECT_EQ(outcome.code(), 2) << file;
+    EXPECT_TRUE(contains(outcome.err, file)) << outcome.err;
+  }
+  const std::string spaced = ::testing::TempDir() + "a lib " + std::to_string(getpid()) + ".so";
+  std::filesystem::copy_file(MARKER_LIBRARY, spaced);
+  const Outcome outcome = hakmem_run_shell("exit 0", {"--lib", spaced});
+  std::filesystem::remove(spaced);
+  EXPECT_EQ(outcome.code(), 125);
+  EXPECT_TRUE(contains(outcome.err, "space")) << outcome.err;
+}
+
+TEST(Run, SetsOptions) {
+  const Outcome outcome = hakmem_run_shell(
+      "echo $HAKMEM_PROFILE,$HAKMEM_STATS,$HAKMEM_NOTE",
+      {"--lib", MARKER_LIBRARY, "--profile", "lean", "--stats", "--set", "HAKMEM_NOTE=a=b"});
+  EXPECT_EQ(outcome.out, "lean,1,a=b\n");
+}
+
+TEST(Run, LeavesTheProgramsWordsAlone) {
+  const Outcome outcome = hakmem({"run", "--", "printf", "<%s>", "--stats", "--", "[a,b]", "",
+                                  "{x}", "--profile=fast", "run", "boxes", "-h"});
+  EXPECT_EQ(outcome.out, "<--stats><--><[a,b]><><{x}><--profile=fast><run><boxes><-h>");
+}
+
+TEST(Run, NeedsNoDashesBeforeTheProgram) {
+  const Outcome outcome = hakmem({"run", "printf", "<%s>", "--stats", "[a,b]", "--", "-h"});
+  EXPECT_EQ(outcome.out, "<--stats><[a,b]><--><-h>");
+}
+
+TEST(Run, PrintsStatisticsOfEveryBand) {
+  const std::string every_size = "my @kept = map { 'x' x $_ } 1 .. 1100; exit 3";
+  const Outcome outcome = hakmem({"run", "--stats", "--", "perl", "-e", every_size});
+  EXPECT_EQ(outcome.code(), 3);
+  EXPECT_EQ(outcome.out, "");
+  for (char band = '0'; band <= '7'; ++band) {
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex(std::string("band C *") + band + " ")))
+        << outcome.err;
+  }
+  EXPECT_EQ(hakmem({"run", "--", "perl", "-e", every_size}).err, "");
+}
+
+TEST(Usage, ErrorsAreOneLineWithAHintAndCodeTwo) {
+  const std::vector<Words> senseless = {
+      {},
+      {"no-such-subcommand"},
+      {"--no-such-option"},
+      {"--no-such-option", "boxes"},
+      {"boxes", "--no-such-option"},
+      {"boxes", "word"},
+      {"boxes", "--", "word"},
+      {"run"},
+      {"run", "--"},
+      {"run", "--stats"},
+      {"run", "--no-such-option", "--", "true"},
+      {"run", "--profile", "fast", "--", "true"},
+      {"run", "--profile"},
+      {"run", "--set", "HAKMEM_STATS", "--", "true"},
+      {"run", "--set", "PATH=/", "--", "true"},
+      {"run", "--lib", "/no/such/file", "--", "true"},
+  };
+  for (const Words& words : senseless) {
+    std::string line;
+    for (const std::string& word : words) line += word + ' ';
+    const Outcome outcome = hakmem(words);
+    EXPECT_EQ(outcome.code(), 2) << line;
+    EXPECT_EQ(outcome.out, "") << line;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(outcome.err.rfind("hakmem", 0), 0U) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "--help'")) << outcome.err;
+  }
+}
+
+TEST(Usage, NamesTheUnknownWord) {
+  EXPECT_TRUE(contains(hakmem({"no-such-subcommand"}).err, "no-such-subcommand"));
+  EXPECT_TRUE(contains(hakmem({"run", "--no-such-option", "true"}).err, "--no-such-option"));
+}
+
+TEST(Help, ShowsExamples) {
+  for (const Words& words : {Words{"--help"}, Words{"run", "--help"}, Words{"boxes", "--help"}}) {
+    const Outcome outcome = hakmem(words);
+    EXPECT_EQ(outcome.code(), 0);
+    EXPECT_TRUE(contains(outcome.out, "Examples:")) << outcome.out;
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+TEST(Help, GivesTheVersion) {
+  const Outcome outcome = hakmem({"--version"});
+  EXPECT_EQ(outcome.code(), 0);
+  EXPECT_EQ(outcome.out.rfind("hakmem 0.", 0), 0U) << outcome.out;
+}
+
+}  // namespace

@@ -1,0 +1,35 @@
+// Tests in a process of their own: the allocator is one for the process, its options are read once,
+// and some tests end in a fatal message. A fork of the test, which has touched nothing yet, is a
+// fresh start; unlike an exec it needs neither /proc nor an emulator that finds itself again.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Laid over the environment; null: the variable is not set.
+using Environment = std::vector<std::pair<const char*, const char*>>;
+
+struct Outcome {
+  int status;       // as waitpid gives it
+  std::string err;  // what was written on stderr
+
+  bool exited_well() const;
+  bool aborted() const;
+  // The lines of `err` that the library wrote.
+  std::vector<std::string> messages() const;
+};
+
+// Runs `body` in a child, after config::load(). Failed expectations of the body are printed, and
+// the child does not exit well.
+Outcome run_in_child(const std::function<void()>& body, const Environment& environment = {});
+
+// Expects all expectations of `body` to hold.
+void in_child(const std::function<void()>& body, const Environment& environment = {});
+
+// Expects `body` to end by abort, after one line of ours that says "hakmem: " and `words`.
+void expect_fatal(const std::string& words, const std::function<void()>& body,
+                  const Environment& environment = {});

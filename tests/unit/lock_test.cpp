@@ -1,0 +1,91 @@
+// os::Lock: one holder at a time, sleepers are woken, and what fork needs.
+#include <sched.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+#include <vector>
+
+#include "child.hpp"
+#include "hakmem/os/lock.hpp"
+
+namespace hakmem::os {
+namespace {
+
+// `threads` threads, `rounds` times each: a holder sees nobody else inside. Returns the rounds
+// done.
+long count_under_lock(int threads, int rounds, int yields_inside) {
+  Lock lock;
+  long sum = 0;  // not atomic on purpose
+  std::atomic<int> inside{0};
+  std::vector<std::thread> all;
+  for (int t = 0; t < threads; ++t) {
+    all.emplace_back([&] {
+      for (int i = 0; i < rounds; ++i) {
+        const Locked locked(lock);
+        EXPECT_EQ(inside.fetch_add(1), 0);
+        ++sum;
+        for (int y = 0; y < yields_inside; ++y) sched_yield();
+        inside.fetch_sub(1);
+      }
+    });
+  }
+  for (std::thread& thread : all) thread.join();
+  EXPECT_TRUE(lock.try_lock());
+  return sum;
+}
+
+TEST(LockTest, MutualExclusion) { EXPECT_EQ(count_under_lock(4, 20000, 0), 80000); }
+
+// Long holds send the others to sleep; nobody is forgotten there.
+TEST(LockTest, SleepersAreWoken) { EXPECT_EQ(count_under_lock(4, 500, 50), 2000); }
+
+TEST(LockTest, TryLock) {
+  Lock lock;
+  EXPECT_TRUE(lock.try_lock());
+  EXPECT_FALSE(lock.try_lock());
+  lock.unlock();
+  EXPECT_TRUE(lock.try_lock());
+  lock.reset();
+  EXPECT_TRUE(lock.try_lock());
+  lock.unlock();
+}
+
+TEST(LockTest, WaitingKeepsErrno) {
+  Lock lock;
+  lock.lock();
+  std::atomic<bool> waits{false};
+  std::thread waiter([&] {
+    errno = 77;
+    waits = true;
+    lock.lock();
+    EXPECT_EQ(errno, 77);
+    lock.unlock();
+  });
+  while (!waits) sched_yield();
+  for (int i = 0; i < 1000; ++i) sched_yield();
+  lock.unlock();
+  waiter.join();
+}
+
+// The thread that forks holds every lock, and re-enters.
+TEST(LockTest, HolderOfEveryLockReenters) {
+  Lock lock;
+  lock.lock();
+  holds_every_lock = true;
+  {
+    const Locked again(lock);
+    EXPECT_FALSE(lock.try_lock());
+  }
+  EXPECT_FALSE(lock.try_lock());  // still held after the inner scope
+  holds_every_lock = false;
+  std::thread([&] { EXPECT_FALSE(lock.try_lock()); }).join();
+  lock.unlock();
+  std::thread([&] {
+    EXPECT_TRUE(lock.try_lock());
+    lock.unlock();
+  }).join();
+}
+
+}  // namespace
+}  // namespace hakmem::os

@@ -1,0 +1,221 @@
+// os/: pages, limits, the injected failure.
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "child.hpp"
+#include "hakmem/base/bits.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
+#include "probe.hpp"
+
+namespace hakmem::os {
+namespace {
+
+std::size_t expected_page_size() {
+  const char* injected = getenv("HAKMEM_PAGE_SIZE");
+  return injected != nullptr ? std::strtoull(injected, nullptr, 10)
+                             : static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+bool all_bytes_are(const char* p, std::size_t bytes, char value) {
+  return std::all_of(p, p + bytes, [&](char c) { return c == value; });
+}
+
+TEST(PageSize, AskedForOrInjected) {
+  in_child([] { EXPECT_EQ(page_size(), expected_page_size()); });
+}
+
+TEST(PageSize, OnlyLargerPowersOfTwoAreInjected) {
+  in_child([] {
+    const std::size_t before = page_size();
+    for (const std::size_t wrong : {std::size_t{0}, std::size_t{1}, before / 2, before + 1,
+                                    3 * before, std::size_t{131072}, SIZE_MAX}) {
+      inject_page_size(wrong);
+      EXPECT_EQ(page_size(), before) << wrong;
+    }
+    inject_page_size(65536);
+    EXPECT_EQ(page_size(), 65536u);
+  });
+}
+
+TEST(Memory, ReservedHasNoAccessUntilCommitted) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(reserve(4 * page));
+    ASSERT_NE(p, nullptr);
+    EXPECT_FALSE(is_readable(p));
+    ASSERT_TRUE(commit(p + page, page));
+    ASSERT_TRUE(make_readable(p + 2 * page, page));
+    EXPECT_FALSE(is_readable(p + page - 1));
+    EXPECT_TRUE(is_writable(p + page));
+    EXPECT_TRUE(is_writable(p + 2 * page - 1));
+    EXPECT_TRUE(is_readable(p + 2 * page));
+    EXPECT_FALSE(is_writable(p + 2 * page));
+    EXPECT_FALSE(is_readable(p + 3 * page));
+    EXPECT_TRUE(all_bytes_are(p + page, 2 * page, 0));
+    seal(p + page, page);
+    EXPECT_TRUE(is_readable(p + page));
+    EXPECT_FALSE(is_writable(p + page));
+    release(p, 4 * page);
+    EXPECT_FALSE(is_readable(p + page));
+  });
+}
+
+TEST(Memory, PurgedReadsAsZeroOrIsAsBefore) {
+  in_child([] {
+    const std::size_t bytes = 8 * page_size();
+    auto* p = static_cast<char*>(reserve(bytes));
+    ASSERT_TRUE(commit(p, bytes));
+    std::memset(p, 'x', bytes);
+    const std::size_t middle = bytes / 2;
+    const bool gone = purge(p + middle, bytes - middle);
+#ifdef __x86_64__
+    EXPECT_TRUE(gone);  // emulators may say no
+#endif
+    EXPECT_TRUE(all_bytes_are(p, middle, 'x'));
+    EXPECT_TRUE(all_bytes_are(p + middle, bytes - middle, gone ? 0 : 'x'));
+    std::memset(p, 'y', bytes);
+    EXPECT_TRUE(all_bytes_are(p, bytes, 'y'));
+  });
+}
+
+TEST(Memory, LockedPagesArePurgedTooOrStay) {
+  in_child([] {
+    const std::size_t bytes = page_size();
+    auto* p = static_cast<char*>(reserve(bytes));
+    ASSERT_TRUE(commit(p, bytes));
+    std::memset(p, 'x', bytes);
+    ASSERT_EQ(mlock(p, bytes), 0);
+    errno = 0;
+    const bool gone = purge(p, bytes);
+    EXPECT_EQ(errno, 0);
+    EXPECT_TRUE(all_bytes_are(p, bytes, gone ? 0 : 'x'));
+  });
+}
+
+TEST(Memory, ErrnoIsKeptByFailures) {
+  in_child([] {
+    const std::size_t page = page_size();
+    errno = 77;
+    EXPECT_EQ(reserve(std::size_t{1} << 62), nullptr);
+    EXPECT_EQ(errno, 77);
+    void* p = reserve(page);
+    release(p, page);
+    EXPECT_FALSE(commit(p, page));
+    EXPECT_FALSE(make_readable(p, page));
+    EXPECT_FALSE(purge(p, page));
+    seal(p, page);
+    refuse_huge_pages(p, page);
+    EXPECT_EQ(errno, 77);
+  });
+}
+
+// Every call that can fail, n-th in a row of calls, fails when the n-th is to fail, and no other.
+TEST(InjectedFailure, HitsTheNthCallOnly) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(reserve(page));
+    ASSERT_TRUE(commit(p, page));
+    static_cast<void>(purge(p, page));  // the self-test of purge makes calls of its own
+    const bool purges = purge(p, page);
+    constexpr unsigned kCalls = 12;
+    for (unsigned n = 0; n <= kCalls; ++n) {
+      fail_memory_call(n);
+      for (unsigned call = 1; call <= kCalls; ++call) {
+        bool ok = false;
+        switch (call % 4) {
+          case 0:
+            ok = commit(p, page);
+            break;
+          case 1:
+            ok = make_readable(p, page);
+            break;
+          case 2:
+            ok = purge(p, page) || !purges;
+            break;
+          default:
+            void* q = reserve(page);
+            ok = q != nullptr;
+            if (ok) release(q, page);
+        }
+        EXPECT_EQ(ok, call != n || (call % 4 == 2 && !purges)) << call << " of " << n;
+      }
+    }
+  });
+}
+
+TEST(Memory, EachCallIsCountedOnce) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(reserve(page));
+    ASSERT_TRUE(commit(p, page));
+    static_cast<void>(purge(p, page));
+    const auto calls_of = [](auto action) {
+      const std::uint64_t before = memory_calls();
+      action();
+      return memory_calls() - before;
+    };
+    void* q = nullptr;
+    EXPECT_EQ(calls_of([&] { q = reserve(page); }), 1u);
+    EXPECT_EQ(calls_of([&] { release(q, page); }), 1u);
+    EXPECT_EQ(calls_of([&] { static_cast<void>(make_readable(p, page)); }), 1u);
+    EXPECT_EQ(calls_of([&] { static_cast<void>(commit(p, page)); }), 1u);
+    EXPECT_EQ(calls_of([&] { refuse_huge_pages(p, page); }), 1u);
+#ifdef __x86_64__
+    EXPECT_EQ(calls_of([&] { static_cast<void>(purge(p, page)); }), 1u);
+#endif
+    EXPECT_EQ(calls_of([&] { seal(p, page); }), 1u);
+  });
+}
+
+TEST(System, LimitOfAddressSpaceIsReadAnew) {
+  in_child([] {
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    EXPECT_EQ(address_space_limit(), limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur);
+    for (const std::size_t bytes : {std::size_t{1} << 46, std::size_t{1} << 45}) {
+      limit.rlim_cur = std::min<rlim_t>(bytes, limit.rlim_max);
+      ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+      EXPECT_EQ(address_space_limit(), limit.rlim_cur);
+    }
+  });
+}
+
+TEST(System, AddressSpaceHoldsWhatThereIs) {
+  const std::size_t size = address_space_size();
+  const int on_stack = 0;
+  static const int global = 0;
+  EXPECT_TRUE(is_power_of_two(size));
+  EXPECT_LT(address_of(&on_stack), size);
+  EXPECT_LT(address_of(&global), size);
+  EXPECT_GE(size, std::size_t{1} << 32);
+#ifdef __x86_64__
+  EXPECT_EQ(size, std::size_t{1} << 47);
+#endif
+}
+
+TEST(System, CoarseClockIsTheSystems) {
+  const auto read_system = [] {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1000 +
+           static_cast<std::uint64_t>(t.tv_nsec) / 1000000;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t before = read_system();
+    const std::uint64_t now = coarse_milliseconds();
+    EXPECT_LE(before, now);
+    EXPECT_LE(now, read_system());
+  }
+}
+
+}  // namespace
+}  // namespace hakmem::os
