@@ -69,6 +69,7 @@ void exhaust_and_recover(std::size_t least, std::size_t limit) {
   for (const std::size_t size : {kMiB, std::size_t{1000}, std::size_t{20000}}) {
     const std::size_t got = hoard.fill(size, 2 * limit);
     REQUIRE(got >= least && got <= limit);
+    const std::size_t half = hoard.count() / 2;
     hoard.fill(100, 8 * kMiB);  // what is left in corners, and NULL again
     errno = 0;
     REQUIRE(std::calloc(1, 64 * kMiB) == nullptr && errno == ENOMEM);
@@ -81,7 +82,7 @@ void exhaust_and_recover(std::size_t least, std::size_t limit) {
       std::free(kept);
     }
     hoard.verify();
-    hoard.release(hoard.count() / 2);
+    hoard.release(half);
     REQUIRE(hoard.fill(size, 16 * kMiB) >= 16 * kMiB / size * size);
     hoard.verify();
     hoard.release();
