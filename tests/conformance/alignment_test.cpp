@@ -110,14 +110,12 @@ TEST(Alignment, PosixMemalignRefusesBadAlignmentsAndTouchesNothing) {
   }
 }
 
-TEST(Alignment, PosixMemalignReturnsEnomemAndTouchesNothing) {
+TEST(Alignment, PosixMemalignReturnsEnomemAndLeavesThePointer) {
   for (const std::size_t size : {SIZE_MAX, SIZE_MAX - 4096, static_cast<std::size_t>(PTRDIFF_MAX)}) {
     void* const before = reinterpret_cast<void*>(0x5a5a);
     void* p = before;
-    errno = 77;
     EXPECT_EQ(posix_memalign(&p, 64, opaque(size)), ENOMEM) << size;
     EXPECT_EQ(p, before) << size;
-    EXPECT_EQ(errno, 77) << size;
   }
 }
 
