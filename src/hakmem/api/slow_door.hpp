@@ -1,5 +1,5 @@
-// What the slow door offers to the rest of api/ beside malloc_slow and free_slow. Before either says
-// that there is no memory it has looked for what waits in heaps that nobody works in.
+// What the slow door offers to the rest of api/ beside malloc_slow and free_slow. Before either
+// says that there is no memory it has looked for what waits in heaps that nobody works in.
 #pragma once
 
 #include "hakmem/large/large.hpp"

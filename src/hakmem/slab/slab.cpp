@@ -70,7 +70,6 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
   }
-  span->kind = SpanKind::slab;
   // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
   span->owner.store(owner, std::memory_order_release);
   const RegionId id = tag_of_owner(owner) | k.slot;
@@ -80,7 +79,6 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
 void slab_destroy(Descriptor* slab) {
   tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
   slab->owner.store(0, std::memory_order_release);
-  slab->kind = SpanKind::busy;
 }
 
 unsigned slab_take(Descriptor* slab, void** end, unsigned count) {

@@ -17,12 +17,12 @@ inline const SizeClass& class_of(const Descriptor* slab) {
   return kSizeClasses[class_of_slot(slab->slot)];
 }
 
-// Makes a busy span of the class's length a slab of the heap `owner`, whose first object lies at
+// Makes a span of the class's length a slab of the heap `owner`, whose first object lies at
 // colour `colour` (taken modulo the class's colours).
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour);
 
-// Takes an empty slab back: region ids are cleared, the span is busy again. The heap does not know
-// the slab any more; late remote frees may still touch the descriptor's remote state.
+// Takes an empty slab back: region ids are cleared, the span is nothing special again. The heap
+// does not know the slab any more; late remote frees may still touch the descriptor's remote state.
 void slab_destroy(Descriptor* slab);
 
 // Both write downwards from `end` (end[-1], end[-2], ...), lowest address first, up to `count`
