@@ -8,6 +8,12 @@
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
 
+extern "C" {
+// glibc's own, exported; fork takes the same lock after the prepare handlers, and it nests.
+__attribute__((weak)) void _IO_list_lock();
+__attribute__((weak)) void _IO_list_unlock();
+}
+
 namespace hakmem {
 namespace {
 
@@ -21,6 +27,8 @@ pthread_key_t exit_key;
 void at_thread_exit(void*) { thread_detach(); }
 
 void at_fork_prepare() {
+  // fflush(NULL) holds stdio's list while it waits for a stream whose holder may wait for us.
+  if (&_IO_list_lock != nullptr) _IO_list_lock();
   hooks_lock.lock();
   start_lock.lock();
   fork_prepare();
@@ -30,6 +38,7 @@ void at_fork_parent() {
   fork_parent();
   start_lock.unlock();
   hooks_lock.unlock();
+  if (&_IO_list_unlock != nullptr) _IO_list_unlock();
 }
 
 void at_fork_child() {

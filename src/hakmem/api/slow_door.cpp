@@ -18,11 +18,15 @@ namespace {
 // For a thread that has no cache (its memory could not be had) or no longer one (it is ending): an
 // object from a parked heap, which is borrowed for this call.
 void* borrow_object(unsigned c) {
-  Heap* heap = heap_acquire();
-  if (heap == nullptr) return nullptr;
   void* object[1] = {nullptr};
-  heap_refill(heap, kSizeClasses[c], object + 1, 1);
-  registry_park(heap);
+  Heap* heap = heap_acquire();
+  if (heap != nullptr) {
+    heap_refill(heap, kSizeClasses[c], object + 1, 1);
+    registry_park(heap);
+  } else if (heap_count() != 0) {
+    // No memory for a heap: any heap will do, its door guards it.
+    heap_refill(heap_by_id(1), kSizeClasses[c], object + 1, 1);
+  }
   return object[0];
 }
 
