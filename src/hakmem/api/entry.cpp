@@ -74,7 +74,7 @@ void* reallocate(void* p, std::size_t size) {
   }
   if (stays(p, id, size, usable)) return p;
   void* moved = entry_malloc(size);
-  if (moved == nullptr) return nullptr;
+  if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
   deallocate(p);
   return moved;

@@ -3,10 +3,18 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/base/fatal.hpp"
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
+
+extern "C" {
+// glibc's own, exported; fork takes the same lock after the prepare handlers, and it nests.
+__attribute__((weak)) void _IO_list_lock();
+__attribute__((weak)) void _IO_list_unlock();
+}
 
 namespace hakmem {
 namespace {
@@ -16,11 +24,14 @@ constinit std::atomic<bool> started{false};  // release: config and the first ar
 
 constinit os::Lock hooks_lock;
 constinit std::atomic<bool> hooked{false};  // release: the key is there
+constinit bool fork_hooked = false;
 pthread_key_t exit_key;
 
 void at_thread_exit(void*) { thread_detach(); }
 
 void at_fork_prepare() {
+  // fflush(NULL) holds stdio's list while it waits for a stream whose holder may wait for us.
+  if (&_IO_list_lock != nullptr) _IO_list_lock();
   hooks_lock.lock();
   start_lock.lock();
   fork_prepare();
@@ -30,6 +41,7 @@ void at_fork_parent() {
   fork_parent();
   start_lock.unlock();
   hooks_lock.unlock();
+  if (&_IO_list_unlock != nullptr) _IO_list_unlock();
 }
 
 void at_fork_child() {
@@ -42,8 +54,9 @@ bool start() {
   if (HAK_LIKELY(started.load(std::memory_order_acquire))) return true;
   const os::Locked locked(start_lock);
   if (started.load(std::memory_order_relaxed)) return true;
+  before_abort = os::ignore_locks;
   config::load();
-  if (arena_count.load(std::memory_order_relaxed) == 0 && !arena_add(1)) return false;
+  if (!spans_start()) return false;
   started.store(true, std::memory_order_release);
   return true;
 }
@@ -51,10 +64,14 @@ bool start() {
 // Both calls may allocate: the thread must be able to by now.
 void hook_system() {
   const os::Locked locked(hooks_lock);
+  // What fails is tried again by the next thread.
+  if (!fork_hooked) {
+    fork_hooked = true;  // before the call: it may allocate, and come back here
+    fork_hooked = pthread_atfork(at_fork_prepare, at_fork_parent, at_fork_child) == 0;
+  }
   if (hooked.load(std::memory_order_relaxed)) return;
-  if (pthread_key_create(&exit_key, at_thread_exit) != 0) return;  // tried again by the next thread
+  if (pthread_key_create(&exit_key, at_thread_exit) != 0) return;
   hooked.store(true, std::memory_order_release);
-  pthread_atfork(at_fork_prepare, at_fork_parent, at_fork_child);
 }
 
 // After libc's own constructors, before the program's: the environment is there for sure.

@@ -18,11 +18,15 @@ namespace {
 // For a thread that has no cache (its memory could not be had) or no longer one (it is ending): an
 // object from a parked heap, which is borrowed for this call.
 void* borrow_object(unsigned c) {
-  Heap* heap = heap_acquire();
-  if (heap == nullptr) return nullptr;
   void* object[1] = {nullptr};
-  heap_refill(heap, kSizeClasses[c], object + 1, 1);
-  registry_park(heap);
+  Heap* heap = heap_acquire();
+  if (heap != nullptr) {
+    heap_refill(heap, kSizeClasses[c], object + 1, 1);
+    registry_park(heap);
+  } else if (heap_count() != 0) {
+    // No memory for a heap: any heap will do, its door guards it.
+    heap_refill(heap_by_id(1), kSizeClasses[c], object + 1, 1);
+  }
   return object[0];
 }
 
@@ -47,6 +51,12 @@ void* object_of_class(unsigned c) {
   return p != nullptr ? p : cache_refill(slot);
 }
 
+// Before there is no memory: what the thread's cache holds, and what waits in idle heaps.
+HAK_COLD void gather_everything() {
+  if (cache.phase == Cache::Phase::attached) cache_flush_all();
+  heaps_trim_idle();
+}
+
 LargeObject object_of_span(std::size_t size, std::size_t alignment) {
   static_cast<void>(thread_ready());  // the first arena; a span needs no cache
   return large_allocate(size, alignment);
@@ -57,14 +67,14 @@ LargeObject object_of_span(std::size_t size, std::size_t alignment) {
 void* allocate_of_class(unsigned c) {
   void* p = object_of_class(c);
   if (HAK_LIKELY(p != nullptr)) return p;
-  heaps_trim_idle();
+  gather_everything();
   return object_of_class(c);
 }
 
 LargeObject allocate_of_span(std::size_t size, std::size_t alignment) {
   const LargeObject object = object_of_span(size, alignment);
   if (HAK_LIKELY(object.p != nullptr) || size > kMaxObjectBytes) return object;
-  heaps_trim_idle();
+  gather_everything();
   return object_of_span(size, alignment);
 }
 

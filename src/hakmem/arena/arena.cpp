@@ -125,6 +125,18 @@ std::size_t first_choice(std::size_t limit) {
   return std::min(os::address_space_size() / 16, limit / 4) >> kRegionShift;
 }
 
+// The metadata heap of a large arena is gigabytes of address space too.
+void cut_metadata(Arena& arena) {
+  const os::Locked locked(metadata.lock);
+  const std::size_t keep = align_up(
+      std::max(metadata.memory.accessible * 2, std::min(metadata.capacity, kLeastMetadata)),
+      os::page_size());
+  if (keep >= metadata.capacity) return;
+  os::release(metadata.memory.base + keep, metadata.capacity - keep);
+  arena.mapped -= metadata.capacity - keep;
+  metadata.capacity = keep;
+}
+
 // Gives back what lies beyond `regions`, of the memory and of each array.
 void cut_tail(Arena& arena, std::size_t regions) {
   const auto cut = [&](const GrowingArray& array) {
@@ -143,16 +155,21 @@ void cut_tail(Arena& arena, std::size_t regions) {
     cut(*array);
   }
   arena.regions = regions;
+  if (&arena == &arenas[0]) cut_metadata(arena);
 }
 
 // The program may have lowered its limit of address space since the reservation, which then counts
 // against everything it maps.
-void honour_limit(Arena& arena, std::size_t frontier) {
+void honour_limit(const Arena& growing, std::size_t frontier) {
   const std::size_t limit = os::address_space_limit();
   if (limit == SIZE_MAX || mapped_in_all() <= limit / 2) return;
-  const std::size_t keep =
-      std::max({frontier, arena.memory.accessible >> kRegionShift, (limit / 4) >> kRegionShift});
-  if (keep < arena.regions) cut_tail(arena, keep);
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    Arena& arena = arenas[i];
+    std::size_t keep = arena.memory.accessible >> kRegionShift;
+    if (&arena == &growing) keep = std::max({keep, frontier, (limit / 4) >> kRegionShift});
+    if (keep < arena.regions) cut_tail(arena, keep);
+  }
 }
 
 }  // namespace
@@ -177,11 +194,21 @@ bool arena_add(std::size_t regions) {
   if (index == kMaxArenas) return false;
   Arena& arena = arenas[index];
   const std::size_t least = std::max(regions, kSmallestArena);
-  std::size_t size = std::max(first_choice(os::address_space_limit()), least);
+  // Further arenas double what there is: their number is bounded.
+  const std::size_t limit = os::address_space_limit();
+  std::size_t size = std::max(
+      {first_choice(limit), least, limit == SIZE_MAX ? mapped_in_all() >> kRegionShift : 0});
   while (!reserve_arena(arena, size, index == 0)) {
     if (size == least) return false;
     size = std::max(size / 2, least);
   }
+  // What was asked for must be usable too, or every failing request would cost an arena.
+  if (index != 0 && !arena_advance(arena, regions)) {
+    os::release(arena.mapping, arena.mapped);
+    arena = Arena{};
+    return false;
+  }
+  arena.frontier = 0;
   if (index == 0) {
     arena_window.ids.store(reinterpret_cast<std::atomic<RegionId>*>(arena.ids.base),
                            std::memory_order_relaxed);

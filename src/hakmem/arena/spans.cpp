@@ -34,7 +34,15 @@ void add_dirty(std::ptrdiff_t regions) {
 
 // ---- the list of dirty spans, by age -----------------------------------------------------------
 
-void append_newest(Descriptor* span) {
+// A span that keeps an earlier date goes to the old end, so that it is not kept waiting by the
+// young.
+void insert_by_age(Descriptor* span) {
+  if (newest != nullptr && span->free.since < newest->free.since) {
+    span->free.older = nullptr;
+    span->free.newer = oldest;
+    oldest = oldest->free.older = span;
+    return;
+  }
   span->free.older = newest;
   span->free.newer = nullptr;
   (newest != nullptr ? newest->free.newer : oldest) = span;
@@ -61,7 +69,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
   (dirty ? dirty_spans : clean_spans).insert(head);
   free_regions += regions;
   if (dirty) {
-    if (since != kNever) append_newest(head);
+    if (since != kNever) insert_by_age(head);
     add_dirty(static_cast<std::ptrdiff_t>(regions));
   }
 }
@@ -96,10 +104,12 @@ void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   std::size_t regions = head->regions;
   if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
     make_busy(next);
+    since = std::min(since, next->free.since);
     regions += next->regions;
   }
   if (Descriptor* before = free_before(head); before != nullptr && before->dirty == dirty) {
     make_busy(before);
+    since = std::min(since, before->free.since);
     regions += before->regions;
     head = before;
   }
@@ -168,6 +178,17 @@ Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
   return nullptr;
 }
 
+// Whether some arena has address space left for it.
+bool has_room(std::size_t regions, std::size_t alignment) {
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (aligned_region(arenas[i], arenas[i].frontier, alignment) + regions <= arenas[i].regions) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // ---- purging -----------------------------------------------------------------------------------
 
 // Purges the oldest dirty span, without the lock while the system works. False when that failed.
@@ -196,7 +217,8 @@ std::size_t purge_while(Due due) {
 }
 
 bool too_old(const Descriptor* span, std::uint64_t now) {
-  return now - span->free.since >= config::purge_delay();
+  // Freed after `now` was read, while this thread waited or purged: young.
+  return now >= span->free.since && now - span->free.since >= config::purge_delay();
 }
 
 bool too_many() {
@@ -204,6 +226,11 @@ bool too_many() {
 }
 
 }  // namespace
+
+bool spans_start() {
+  const os::Locked locked(lock);
+  return arena_count.load(std::memory_order_relaxed) != 0 || arena_add(1);
+}
 
 Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
@@ -214,7 +241,8 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   // Purged neighbours merge: worth a try before the arena is called full.
   purge_while([](const Descriptor*) { return true; });
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
-  if (!arena_add(regions + alignment - 1)) return {nullptr, false};
+  // Only where address space ran out: a further arena does not help against a refusal of memory.
+  if (has_room(regions, alignment) || !arena_add(regions + alignment - 1)) return {nullptr, false};
   return {take_frontier(regions, alignment), true};
 }
 

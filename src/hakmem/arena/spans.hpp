@@ -22,6 +22,9 @@ struct Span {
   bool zero;         // the memory reads as zero
 };
 
+// Makes sure that there is an arena. False: no address space.
+[[nodiscard]] bool spans_start();
+
 // Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
 Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 

@@ -9,18 +9,29 @@
 
 namespace hakmem {
 
+constinit AbortHook* before_abort = nullptr;
+
+namespace {
+
+[[noreturn]] void write_and_abort(Text& line) {
+  line.add("\n").write_to(STDERR_FILENO);
+  if (before_abort != nullptr) before_abort();
+  std::abort();
+}
+
+}  // namespace
+
 HAK_COLD void fatal_pointer(const char* what, const void* p, std::size_t object_bytes) {
   Text line;
   line.add("hakmem: ").add(what).add(" ").add_pointer(p);
   if (object_bytes != 0) line.add(" (").add_number(object_bytes).add("-byte object)");
-  line.add("\n").write_to(STDERR_FILENO);
-  std::abort();
+  write_and_abort(line);
 }
 
 HAK_COLD void fatal(const char* what) {
   Text line;
-  line.add("hakmem: ").add(what).add("\n").write_to(STDERR_FILENO);
-  std::abort();
+  line.add("hakmem: ").add(what);
+  write_and_abort(line);
 }
 
 }  // namespace hakmem

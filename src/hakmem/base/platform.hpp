@@ -37,7 +37,7 @@ inline constexpr std::size_t kMinAlignment = 16;
 // The largest alignment that can be asked for.
 inline constexpr std::size_t kMaxAlignment = std::size_t{1} << 30;
 
-// Objects stay below this size, so that differences of pointers into one fit ptrdiff_t.
-inline constexpr std::size_t kMaxObjectBytes = PTRDIFF_MAX - (std::size_t{1} << 31);
+// Objects stay below this size: no address space holds more, and sizes in regions fit 31 bits.
+inline constexpr std::size_t kMaxObjectBytes = (std::size_t{1} << 47) - (std::size_t{1} << 31);
 
 }  // namespace hakmem

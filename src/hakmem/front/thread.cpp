@@ -105,7 +105,7 @@ void* cache_refill(unsigned slot) {
     void* one[1];
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
-  if (m.batch > m.capacity / 2) grow(m, slot, 0);
+  if (m.batch > m.capacity / 2 + 1) grow(m, slot, 0);
   const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
   m.batch = static_cast<std::uint16_t>(std::min<unsigned>(wanted * 2, kMostCapacity));
   void** end = m.words + 1 + wanted;

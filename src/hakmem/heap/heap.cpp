@@ -10,6 +10,8 @@ namespace {
 
 // Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
 constexpr unsigned kDrainPerVisit = 8;
+// Before a heap takes a new slab it looks further.
+constexpr unsigned kDrainBeforeGrowth = 64;
 constexpr unsigned kDrainAll = ~0u;
 
 // ---- the lists of a bin ------------------------------------------------------------------------
@@ -141,6 +143,10 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
   unsigned done = 0;
   while (done < count) {
     Descriptor* slab = fullest_slab(bin);
+    if (slab == nullptr) {
+      heap_drain(heap, kDrainBeforeGrowth);
+      slab = fullest_slab(bin);
+    }
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr && done == 0) {
       // Out of memory: everything that waits must be looked at before that is true.

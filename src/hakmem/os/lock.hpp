@@ -12,6 +12,10 @@ namespace hakmem::os {
 // glibc may call malloc in between, and must not wait for itself.
 extern constinit thread_local bool holds_every_lock HAK_TLS_MODEL;
 
+// From now on this thread takes no lock and lets go of none: it is about to abort, maybe holding
+// some, and the program's handler of SIGABRT may allocate.
+void ignore_locks();
+
 class Lock {
  public:
   constexpr Lock() = default;
