@@ -70,10 +70,9 @@ class Commands : public testing::TestWithParam<Line> {
 run::TemporaryDirectory* Commands::root_ = nullptr;
 
 TEST_P(Commands, SameWithTheLibrary) {
-  const run::Command command{
-      .arguments = {"bash", "-o", "pipefail", "-c", GetParam().shell},
-      .environment = {{"GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z"},
-                      {"GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z"}}};
+  const run::Command command{.arguments = {"bash", "-o", "pipefail", "-c", GetParam().shell},
+                             .environment = {{"GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z"},
+                                             {"GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z"}}};
   const run::Outcome without = run_in_copy(command);
   ASSERT_TRUE(without.succeeded()) << GetParam().shell << ": " << without.describe();
   ASSERT_FALSE(without.out.empty()) << GetParam().shell << ": prints nothing to compare";
@@ -83,14 +82,13 @@ TEST_P(Commands, SameWithTheLibrary) {
   EXPECT_EQ(with.err, without.err) << with.describe();
 }
 
-INSTANTIATE_TEST_SUITE_P(Everyday, Commands, testing::ValuesIn(table()),
-                         [](const auto& line) {
-                           std::string name = line.param.name;
-                           for (char& c : name) {
-                             if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-                           }
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Everyday, Commands, testing::ValuesIn(table()), [](const auto& line) {
+  std::string name = line.param.name;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+});
 
 TEST(CommandsTable, HoldsTheProgramsThatMustRun) {
   std::vector<std::string> names;

@@ -60,8 +60,7 @@ std::vector<std::string> full_environment(const Command& command) {
 
 // Reads both pipes until both are closed or time is up; false when it was.
 bool collect(const Pipe& out, const Pipe& err, Clock::time_point deadline, Outcome& outcome) {
-  std::array<pollfd, 2> open_ends{
-      {{out.read_end, POLLIN, 0}, {err.read_end, POLLIN, 0}}};
+  std::array<pollfd, 2> open_ends{{{out.read_end, POLLIN, 0}, {err.read_end, POLLIN, 0}}};
   std::array<std::string*, 2> texts{&outcome.out, &outcome.err};
   for (int left = 2; left > 0;) {
     const auto patience =
@@ -86,9 +85,9 @@ bool collect(const Pipe& out, const Pipe& err, Clock::time_point deadline, Outco
 }  // namespace
 
 std::string Outcome::describe() const {
-  std::string how = timed_out      ? "ran out of time"
-                    : signal != 0  ? "ended by signal " + std::to_string(signal)
-                                   : "exit code " + std::to_string(exit_code);
+  std::string how = timed_out     ? "ran out of time"
+                    : signal != 0 ? "ended by signal " + std::to_string(signal)
+                                  : "exit code " + std::to_string(exit_code);
   return how + "\n--- stdout\n" + out.substr(0, 4000) + "\n--- stderr\n" + err.substr(0, 4000);
 }
 

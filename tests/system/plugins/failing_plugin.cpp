@@ -37,8 +37,8 @@ extern "C" int plugin_nothrow_is_null() {
 
 extern "C" int plugin_aligned_catches() {
   try {
-    ::operator delete(::operator new(opaque(kImpossible), std::align_val_t{64}),
-                      std::align_val_t{64});
+    ::operator delete (::operator new (opaque(kImpossible), std::align_val_t{64}),
+                       std::align_val_t{64});
   } catch (const std::bad_alloc&) {
     return 1;
   }

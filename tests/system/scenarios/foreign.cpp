@@ -21,8 +21,8 @@ void* libc_malloc(std::size_t size) {
 }
 
 void* libc_memalign(std::size_t alignment, std::size_t size) {
-  static auto* const function = reinterpret_cast<void* (*)(std::size_t, std::size_t)>(
-      dlsym(RTLD_NEXT, "__libc_memalign"));
+  static auto* const function =
+      reinterpret_cast<void* (*)(std::size_t, std::size_t)>(dlsym(RTLD_NEXT, "__libc_memalign"));
   REQUIRE(function != nullptr);
   return function(alignment, size);
 }

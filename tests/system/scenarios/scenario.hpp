@@ -24,15 +24,15 @@ void limit(int resource, std::size_t bytes);
 
 }  // namespace scenario
 
-#define SCENARIO(name)                                                  \
-  static void scenario_##name();                                        \
+#define SCENARIO(name)                                                         \
+  static void scenario_##name();                                               \
   static const scenario::Registration register_##name(#name, scenario_##name); \
   static void scenario_##name()
 
-#define REQUIRE(condition)                                                            \
-  do {                                                                                \
-    if (!(condition)) {                                                               \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);    \
-      std::_Exit(3);                                                                  \
-    }                                                                                 \
+#define REQUIRE(condition)                                                         \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::_Exit(3);                                                               \
+    }                                                                              \
   } while (false)
