@@ -22,7 +22,7 @@
 #endif
 
 namespace std {
-[[noreturn]] HAK_WEAK_IN_SHARED void __throw_bad_alloc();
+HAK_WEAK_IN_SHARED void __throw_bad_alloc() __attribute__((__noreturn__));
 HAK_WEAK_IN_SHARED new_handler get_new_handler() noexcept;
 }  // namespace std
 

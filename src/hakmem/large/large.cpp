@@ -47,7 +47,6 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment) {
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
-  span.head->kind = SpanKind::large;
   span.head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
   span.head->start = span.head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
   become_large(span.head);
@@ -57,7 +56,6 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment) {
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
-  head->kind = SpanKind::busy;
   span_free(head);
 }
 

@@ -1,0 +1,575 @@
+// Heaps: refill, return, drain, park. The tests act as threads' front ends without a cache.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "child.hpp"
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/heap/registry.hpp"
+
+namespace hakmem {
+namespace {
+
+Heap* new_heap() {
+  if (arena_count.load() == 0) {
+    EXPECT_TRUE(arena_add(1));
+  }
+  Heap* heap = heap_acquire();
+  EXPECT_NE(heap, nullptr);
+  return heap;
+}
+
+// Up to `count` objects, in the order in which a cache pops them.
+std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
+  std::vector<void*> array(count);
+  const unsigned got = heap_refill(heap, kSizeClasses[c], array.data() + count, count);
+  EXPECT_LE(got, count);
+  array.erase(array.begin(), array.begin() + (count - got));
+  std::reverse(array.begin(), array.end());
+  return array;
+}
+
+void give_back(Heap* heap, const std::vector<void*>& objects) {
+  heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()));
+}
+
+void free_remotely(const std::vector<void*>& objects) {
+  for (std::size_t i = 0; i < objects.size(); i += Outbox::kCapacity) {
+    const std::size_t count = std::min<std::size_t>(Outbox::kCapacity, objects.size() - i);
+    remote_free(objects.data() + i, static_cast<unsigned>(count));
+  }
+}
+
+Descriptor* slab_at(const void* p) { return slab_of(p, region_id_anywhere(p)); }
+
+// What the programs and the caches hold of a class, by the counters.
+std::uint64_t held(const Heap* heap, unsigned c) {
+  const BinCounters& n = heap->bins[c].counters;
+  return n.carved + n.refilled - n.flushed - n.collected;
+}
+
+std::vector<void*> take_slabs(Heap* heap, unsigned c, unsigned slabs) {
+  std::vector<void*> all;
+  for (unsigned i = 0; i < slabs; ++i) {
+    const std::vector<void*> some = refill(heap, c, kSizeClasses[c].capacity);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  EXPECT_EQ(all.size(), std::size_t{slabs} * kSizeClasses[c].capacity);
+  return all;
+}
+
+TEST(HeapTest, RefillGivesAscendingObjectsOfTheClass) {
+  in_child([] {
+    Heap* heap = new_heap();
+    for (unsigned c = 0; c < kClasses; ++c) {
+      std::set<void*> all;
+      for (const unsigned count : {1u, 8u, 16u, 100u, 1000u}) {
+        const std::vector<void*> some = refill(heap, c, count);
+        ASSERT_EQ(some.size(), count);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+          ASSERT_TRUE(all.insert(some[i]).second);
+          ASSERT_EQ(region_id_of(some[i]), tag_of_owner(heap->id) | slot_of_class(c));
+          ASSERT_EQ(slab_index_checked(slab_at(some[i]), some[i]) < kSizeClasses[c].capacity, true);
+          if (i > 0 && slab_at(some[i]) == slab_at(some[i - 1])) {
+            ASSERT_LT(some[i - 1], some[i]);
+          }
+        }
+      }
+      EXPECT_EQ(held(heap, c), all.size());
+      EXPECT_EQ(heap->bins[c].counters.refills, 0u);  // nothing was used before
+      give_back(heap, {all.begin(), all.end()});
+      EXPECT_EQ(held(heap, c), 0u);
+      const std::vector<void*> again = refill(heap, c, 8);
+      EXPECT_EQ(heap->bins[c].counters.refilled, 8u);
+      EXPECT_TRUE(all.contains(again[0]));
+      give_back(heap, again);
+    }
+  });
+}
+
+TEST(HeapTest, SlabsOfAClassDifferInColour) {
+  in_child([] {
+    Heap* heap = new_heap();
+    for (unsigned c = 0; c < kClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
+      std::set<std::uint32_t> starts;
+      for (void* p : take_slabs(heap, c, 4)) starts.insert(slab_at(p)->start);
+      EXPECT_EQ(starts.size(), std::min<std::size_t>(4, k.colours)) << k.size;
+    }
+  });
+}
+
+// ---- which slab, and how many are kept ----------------------------------------------------------
+
+// A slab's quarter of filling: 0 the fullest; empty slabs come last.
+unsigned naive_level(const Descriptor* slab) {
+  if (slab_is_empty(slab)) return 9;
+  const unsigned quarter = class_of(slab).capacity / 4;
+  return std::min(3u, (slab_available(slab) - 1) / quarter);
+}
+
+TEST(HeapTest, RefillTakesTheFullestFirst) {
+  for (const unsigned c : {0u, 7u, 17u, 30u, 39u}) {
+    in_child([c] {
+      Heap* heap = new_heap();
+      std::mt19937 random(c);
+      std::vector<void*> live = take_slabs(heap, c, 12);
+      std::set<Descriptor*> slabs;
+      for (void* p : live) slabs.insert(slab_at(p));
+      for (int round = 0; round < 40; ++round) {
+        std::shuffle(live.begin(), live.end(), random);
+        // Some slabs lose most of their objects, others few.
+        const auto keep = [&](void* p) { return (region_of(slab_at(p)) * 37 + round) % 8; };
+        for (std::size_t i = live.size(); i-- > 0;) {
+          if (random() % 8 >= keep(live[i]) && random() % 2 == 0 && live.size() > 40) {
+            give_back(heap, {live[i]});
+            live[i] = live.back();
+            live.pop_back();
+          }
+        }
+        for (int i = 0; i < 30; ++i) {
+          unsigned fullest = ~0u;
+          std::map<Descriptor*, unsigned> levels;
+          for (Descriptor* slab : slabs) {
+            if (slab->kind != SpanKind::slab || slab_available(slab) == 0) continue;
+            levels[slab] = naive_level(slab);
+            fullest = std::min(fullest, levels[slab]);
+          }
+          const std::vector<void*> one = refill(heap, c, 1);
+          ASSERT_EQ(one.size(), 1u);
+          live.push_back(one[0]);
+          Descriptor* slab = slab_at(one[0]);
+          if (!levels.empty()) {
+            ASSERT_EQ(levels[slab], fullest);
+          }
+          slabs.insert(slab);
+        }
+      }
+      EXPECT_EQ(held(heap, c), live.size());
+      give_back(heap, live);
+      EXPECT_EQ(heap->bins[c].slabs, config::empty_slabs());
+    });
+  }
+}
+
+TEST(HeapTest, EmptySlabsAreBoundedByTheProfile) {
+  for (const char* profile : {"speed", "balanced", "lean"}) {
+    in_child(
+        [] {
+          Heap* heap = new_heap();
+          for (const unsigned c : {0u, 9u, 19u, 39u, 48u}) {
+            const std::vector<void*> all = take_slabs(heap, c, 9);
+            const Bin& bin = heap->bins[c];
+            EXPECT_EQ(bin.slabs, 9u);
+            EXPECT_EQ(bin.empty, 0u);
+            give_back(heap, all);
+            EXPECT_EQ(bin.empty, config::empty_slabs());
+            EXPECT_EQ(bin.slabs, config::empty_slabs());
+          }
+          heap_trim(heap);
+          for (const Bin& bin : heap->bins) EXPECT_EQ(bin.slabs, 0u);
+          EXPECT_EQ(span_statistics().used, 0u);  // segments too
+        },
+        {{"HAKMEM_PROFILE", profile}});
+  }
+}
+
+TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        for (const unsigned c : {0u, 22u, 28u, 39u}) {
+          const SizeClass& k = kSizeClasses[c];
+          const std::size_t before = span_statistics().used;
+          std::vector<void*> all = take_slabs(heap, c, 1);
+          EXPECT_EQ(span_statistics().used - before, 4 * k.regions * kRegionBytes);
+          for (void* p : take_slabs(heap, c, 3)) all.push_back(p);
+          EXPECT_EQ(span_statistics().used - before, 4 * k.regions * kRegionBytes);
+          give_back(heap, all);
+        }
+        heap_trim(heap);
+        EXPECT_EQ(span_statistics().used, 0u);
+      },
+      {{"HAKMEM_SEGMENT_SLABS", "4"}});
+}
+
+// ---- remote free --------------------------------------------------------------------------------
+
+TEST(HeapRemote, ObjectsComeHome) {
+  in_child([] {
+    Heap* heap = new_heap();
+    std::mt19937 random(5);
+    for (unsigned c = 0; c < kClasses; ++c) {
+      std::vector<void*> all = take_slabs(heap, c, 3);
+      std::shuffle(all.begin(), all.end(), random);
+      free_remotely(all);
+      EXPECT_EQ(held(heap, c), all.size());
+      heap_trim(heap);
+      EXPECT_EQ(held(heap, c), 0u);
+      EXPECT_EQ(heap->bins[c].counters.collected, all.size());
+      EXPECT_EQ(heap->bins[c].counters.collects, 3u);  // once a slab
+    }
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+TEST(HeapRemote, AVisitDrainsABoundedNumberOfSlabs) {
+  in_child([] {
+    Heap* heap = new_heap();
+    constexpr unsigned kSlabs = 50;
+    std::vector<void*> all = take_slabs(heap, 19, kSlabs);
+    free_remotely(all);
+    BinCounters& n = heap->bins[19].counters;
+    unsigned visits = 0;
+    while (n.collects < kSlabs) {
+      const std::uint64_t before = n.collects;
+      ASSERT_EQ(refill(heap, 3, 1).size(), 1u);  // any class's visit will do
+      ASSERT_GT(n.collects, before);
+      ASSERT_LE(n.collects, before + 8);
+      ++visits;
+    }
+    EXPECT_GE(visits, kSlabs / 8);
+    EXPECT_EQ(n.collected, all.size());
+  });
+}
+
+TEST(HeapRemote, OutboxIsFlushedWhenFull) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> all = refill(heap, 4, Outbox::kCapacity + 3);
+    Outbox outbox{};
+    for (unsigned i = 0; i < Outbox::kCapacity - 1; ++i) outbox_add(outbox, all[i]);
+    EXPECT_EQ(outbox.count, Outbox::kCapacity - 1);
+    EXPECT_EQ(heap->pending.load(), nullptr);
+    outbox_add(outbox, all[Outbox::kCapacity - 1]);
+    EXPECT_EQ(outbox.count, 0u);
+    EXPECT_NE(heap->pending.load(), nullptr);
+    for (unsigned i = Outbox::kCapacity; i < all.size(); ++i) outbox_add(outbox, all[i]);
+    outbox_flush(outbox);
+    outbox_flush(outbox);
+    EXPECT_EQ(outbox.count, 0u);
+    heap_trim(heap);
+    EXPECT_EQ(held(heap, 4), 0u);
+  });
+}
+
+TEST(HeapRemote, ReturnSendsOthersObjectsHome) {
+  in_child([] {
+    Heap* mine = new_heap();
+    Heap* other = new_heap();
+    const std::vector<void*> objects = refill(other, 2, 10);
+    give_back(mine, objects);
+    EXPECT_EQ(mine->bins[2].counters.flushed, 0u);
+    heap_trim(other);
+    EXPECT_EQ(held(other, 2), 0u);
+  });
+}
+
+// Puts a slab on a heap's pending list as a freer does whose last step comes late.
+void push_late(Heap* heap, Descriptor* slab, std::uint64_t summary) {
+  slab->summary.store(summary);
+  slab->link.store(heap->pending.load());
+  heap->pending.store(slab);
+}
+
+void drain(Heap* heap) {
+  const os::Locked inside(heap->door);
+  heap_drain(heap, ~0u);
+}
+
+TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> objects = refill(heap, 2, 10);
+    Descriptor* slab = slab_at(objects[0]);
+    give_back(heap, objects);
+    heap_trim(heap);
+    ASSERT_EQ(slab->owner.load(), 0u);
+    push_late(heap, slab, 5);
+    drain(heap);
+    EXPECT_EQ(slab->summary.load(), 0u);
+    EXPECT_EQ(heap->pending.load(), nullptr);
+    EXPECT_EQ(heap->bins[2].counters.collects, 0u);
+  });
+}
+
+TEST(HeapRemote, ALatePushOfAnothersSlabIsForwarded) {
+  in_child([] {
+    Heap* old = new_heap();
+    Heap* now = new_heap();
+    const std::vector<void*> objects = refill(now, 2, 10);
+    Descriptor* slab = slab_at(objects[0]);
+    push_late(old, slab, 1);
+    // In the meantime somebody frees an object: the summary was set, so nothing is pushed.
+    free_remotely({objects[0]});
+    EXPECT_EQ(now->pending.load(), nullptr);
+    drain(old);
+    EXPECT_EQ(old->pending.load(), nullptr);
+    EXPECT_EQ(now->pending.load(), slab);
+    drain(now);
+    EXPECT_EQ(held(now, 2), 9u);
+    EXPECT_EQ(slab->summary.load(), 0u);
+  });
+}
+
+TEST(HeapRemote, ALatePushOfTheSameHeapsNextSlabBringsNothing) {
+  in_child([] {
+    Heap* heap = new_heap();
+    Descriptor* slab = slab_at(refill(heap, 39, 1)[0]);  // one word; the summary names others
+    push_late(heap, slab, ~std::uint64_t{0});
+    drain(heap);
+    EXPECT_EQ(held(heap, 39), 1u);
+    EXPECT_EQ(slab->summary.load(), 0u);
+  });
+}
+
+// ---- parking, ids -------------------------------------------------------------------------------
+
+TEST(Registry, IdsAreDenseAndFindTheirHeaps) {
+  in_child([] {
+    constexpr std::uint32_t kHeaps = 600;  // more than a leaf
+    for (std::uint32_t id = 1; id <= kHeaps; ++id) {
+      Heap* heap = new_heap();
+      ASSERT_EQ(heap->id, id);
+      ASSERT_EQ(heap_count(), id);
+      ASSERT_FALSE(heap->parked);
+    }
+    std::set<Heap*> distinct;
+    for (std::uint32_t id = 1; id <= kHeaps; ++id) {
+      ASSERT_EQ(heap_by_id(id)->id, id);
+      distinct.insert(heap_by_id(id));
+    }
+    EXPECT_EQ(distinct.size(), kHeaps);
+  });
+}
+
+TEST(Registry, AParkedHeapKeepsItsObjectsAndIsTakenWhole) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::uint32_t id = heap->id;
+    std::vector<std::vector<void*>> objects;
+    for (unsigned c = 0; c < kClasses; ++c) {
+      objects.push_back(refill(heap, c, 20));
+      for (void* p : objects.back()) std::memset(p, static_cast<int>(c + 1), kSizeClasses[c].size);
+    }
+    heap_park(heap);
+    EXPECT_TRUE(heap->parked);
+    // Freed while nobody has the heap.
+    for (unsigned c = 0; c < kClasses; c += 2) free_remotely(objects[c]);
+    Heap* again = heap_acquire();
+    ASSERT_EQ(again, heap);
+    EXPECT_FALSE(again->parked);
+    EXPECT_EQ(again->id, id);
+    for (unsigned c = 1; c < kClasses; c += 2) {
+      for (void* p : objects[c]) {
+        const auto* bytes = static_cast<unsigned char*>(p);
+        ASSERT_TRUE(std::all_of(bytes, bytes + kSizeClasses[c].size,
+                                [&](unsigned char b) { return b == c + 1; }));
+      }
+      give_back(again, objects[c]);
+    }
+    heap_trim(again);
+    for (unsigned c = 0; c < kClasses; ++c) EXPECT_EQ(held(again, c), 0u);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+TEST(Registry, ParkedHeapsAreUsedBeforeNewOnes) {
+  in_child([] {
+    Heap* a = new_heap();
+    Heap* b = new_heap();
+    heap_park(a);
+    heap_park(b);
+    EXPECT_EQ((std::set<Heap*>{heap_acquire(), heap_acquire()}), (std::set<Heap*>{a, b}));
+    EXPECT_EQ(heap_count(), 2u);
+    EXPECT_EQ(heap_acquire()->id, 3u);
+  });
+}
+
+// ---- the end of memory --------------------------------------------------------------------------
+
+TEST(HeapTest, LooksAtAllThatWaitsBeforeMemoryIsOut) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        std::vector<void*> waiting = take_slabs(heap, 19, 40);
+        while (span_allocate(1).head != nullptr) {
+        }
+        // The spare slabs go first.
+        std::vector<void*> more;
+        while (true) {
+          const std::vector<void*> some = refill(heap, 3, 500);
+          more.insert(more.end(), some.begin(), some.end());
+          if (some.size() < 500) break;
+        }
+        EXPECT_TRUE(refill(heap, 3, 1).empty());
+        EXPECT_TRUE(refill(heap, 39, 1).empty());
+        free_remotely(waiting);
+        // One visit drains 8 slabs; the large slab needs neighbours that are found only by all.
+        EXPECT_EQ(refill(heap, 39, 1).size(), 1u);
+        EXPECT_EQ(refill(heap, 3, 100).size(), 100u);
+      },
+      {{"HAKMEM_ARENA_BYTES", "4M"}, {"HAKMEM_SEGMENT_SLABS", "1"}});
+}
+
+// ---- what ends the program ----------------------------------------------------------------------
+
+TEST(HeapFault, MisuseIsNamed) {
+  const auto with_objects = [](auto misuse) {
+    return [misuse] {
+      Heap* heap = new_heap();
+      misuse(heap, refill(heap, 5, 10));
+    };
+  };
+  using Objects = const std::vector<void*>&;
+  expect_fatal("double free of 0x", with_objects([](Heap* heap, Objects o) {
+                 give_back(heap, {o[1], o[2], o[1]});
+               }));
+  expect_fatal("double free of 0x", with_objects([](Heap*, Objects o) {
+                 free_remotely({o[1], o[2], o[1]});
+               }));
+  expect_fatal("double free of 0x", with_objects([](Heap* heap, Objects o) {
+                 give_back(heap, {o[3]});
+                 free_remotely({o[3]});
+                 heap_trim(heap);
+               }));
+  expect_fatal(
+      "invalid pointer, into the middle of an object: 0x",
+      with_objects([](Heap* heap, Objects o) { give_back(heap, {static_cast<char*>(o[1]) + 8}); }));
+  expect_fatal(
+      "invalid pointer, into the middle of an object: 0x",
+      with_objects([](Heap*, Objects o) { free_remotely({static_cast<char*>(o[1]) + 95}); }));
+  expect_fatal("invalid pointer, into memory that is free: 0x",
+               with_objects([](Heap* heap, Objects o) {
+                 give_back(heap, o);
+                 heap_trim(heap);
+                 give_back(heap, {o[0]});
+               }));
+  expect_fatal("invalid pointer, into memory that is free: 0x",
+               with_objects([](Heap* heap, Objects o) {
+                 give_back(heap, o);
+                 heap_trim(heap);
+                 free_remotely({o[0]});
+               }));
+  expect_fatal("invalid pointer, never allocated: 0x", with_objects([](Heap* heap, Objects o) {
+                 give_back(heap, {static_cast<char*>(o[9]) + 96});
+               }));
+}
+
+// ---- threads ------------------------------------------------------------------------------------
+
+// One thread takes objects and hands them to others, who free them; every object is stamped on its
+// way out and must never be handed out while the stamp stands.
+TEST(HeapConcurrent, NothingIsLostAndNothingComesTwice) {
+  in_child([] {
+    Heap* heap = new_heap();
+    constexpr unsigned kFreers = 3;
+    static constexpr std::uint64_t kStamp = 0x5ca1ab1e;
+    struct Mailbox {
+      std::mutex mutex;
+      std::vector<void*> objects;
+      bool closed = false;
+    };
+    std::vector<Mailbox> boxes(kFreers);
+    std::vector<std::thread> threads;
+    for (Mailbox& box : boxes) {
+      threads.emplace_back([&box] {
+        Outbox outbox{};
+        for (bool closed = false; !closed;) {
+          std::vector<void*> mine;
+          {
+            const std::lock_guard guard(box.mutex);
+            mine.swap(box.objects);
+            closed = box.closed;
+          }
+          for (void* p : mine) {
+            ASSERT_EQ(*static_cast<std::uint64_t*>(p), kStamp);
+            *static_cast<std::uint64_t*>(p) = 0;
+            outbox_add(outbox, p);
+          }
+          if (mine.empty()) std::this_thread::yield();
+        }
+        outbox_flush(outbox);
+      });
+    }
+    std::mt19937 random(6);
+    std::uint64_t handed_out = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const unsigned c = random() % 20;
+      std::vector<void*> objects = refill(heap, c, 1 + random() % 60);
+      for (void* p : objects) {
+        ASSERT_NE(*static_cast<std::uint64_t*>(p), kStamp);
+        *static_cast<std::uint64_t*>(p) = kStamp;
+      }
+      handed_out += objects.size();
+      Mailbox& box = boxes[random() % kFreers];
+      const std::lock_guard guard(box.mutex);
+      box.objects.insert(box.objects.end(), objects.begin(), objects.end());
+    }
+    for (Mailbox& box : boxes) {
+      const std::lock_guard guard(box.mutex);
+      box.closed = true;
+    }
+    for (std::thread& thread : threads) thread.join();
+    heap_trim(heap);
+    std::uint64_t collected = 0;
+    for (const Bin& bin : heap->bins) {
+      EXPECT_EQ(bin.slabs, 0u);
+      collected += bin.counters.collected;
+    }
+    EXPECT_EQ(collected, handed_out);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+// Heaps change hands all the time while their objects are freed by whoever has them.
+TEST(HeapConcurrent, HeapsChangeHands) {
+  in_child([] {
+    static_cast<void>(new_heap());
+    std::mutex mutex;
+    std::vector<void*> shared;
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        std::mt19937 random(t);
+        for (int life = 0; life < 60; ++life) {
+          Heap* heap = heap_acquire();
+          for (int i = 0; i < 10; ++i) {
+            std::vector<void*> objects = refill(heap, random() % kClasses, 1 + random() % 20);
+            for (void* p : objects) std::memset(p, 1, 16);
+            const std::size_t own = objects.size() / 2;
+            give_back(heap, {objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own)});
+            objects.erase(objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own));
+            std::vector<void*> others;
+            {
+              const std::lock_guard guard(mutex);
+              shared.insert(shared.end(), objects.begin(), objects.end());
+              while (shared.size() > 200) {
+                others.push_back(shared[shared.size() / 3]);
+                shared.erase(shared.begin() + static_cast<std::ptrdiff_t>(shared.size() / 3));
+              }
+            }
+            for (void* p : others) std::memset(p, 2, 16);
+            free_remotely(others);
+          }
+          heap_park(heap);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    free_remotely(shared);
+    for (std::uint32_t id = 1; id <= heap_count(); ++id) heap_trim(heap_by_id(id));
+    EXPECT_LE(heap_count(), 5u);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+}  // namespace
+}  // namespace hakmem

@@ -1,0 +1,145 @@
+// The table of size classes, exhaustively.
+#include <set>
+
+#include "child.hpp"
+#include "hakmem/front/fast_path.hpp"
+#include "hakmem/slab/slab.hpp"
+
+namespace hakmem {
+namespace {
+
+unsigned naive_class(std::size_t size) {
+  unsigned c = 0;
+  while (kSizeClasses[c].size < size) ++c;
+  return c;
+}
+
+TEST(SizeClasses, EverySizeMapsToTheSmallestSufficientClass) {
+  for (std::size_t size = 0; size <= kMaxSmall; ++size) {
+    const unsigned c = class_of_size(size);
+    ASSERT_LT(c, kOrdinaryClasses);
+    ASSERT_EQ(c, naive_class(size)) << size;
+    ASSERT_GE(2 * size + 16, kSizeClasses[c].size);  // no size pays for twice its need
+  }
+}
+
+TEST(SizeClasses, RoutesAgreeWithTheTable) {
+  for (std::size_t size = 0; size <= kMaxTiny; ++size) {
+    ASSERT_EQ(kTinyRoute[(size + kTinyStep - 1) / kTinyStep], slot_of_class(class_of_size(size)));
+  }
+  for (std::size_t size = kMaxTiny + 1; size <= kMaxSmall; ++size) {
+    ASSERT_EQ(kSmallRoute[(size + kSmallStep - 1) / kSmallStep], slot_of_class(class_of_size(size)))
+        << size;
+  }
+}
+
+TEST(SizeClasses, AscendWithinEachFamily) {
+  for (unsigned c = 1; c < kClasses; ++c) {
+    if (c != kOrdinaryClasses) {
+      EXPECT_LT(kSizeClasses[c - 1].size, kSizeClasses[c].size);
+    }
+    EXPECT_EQ(kSizeClasses[c].size % kMinAlignment, 0u);
+  }
+  EXPECT_EQ(kSizeClasses[kOrdinaryClasses - 1].size, kMaxSmall);
+  EXPECT_EQ(kSizeClasses[kClasses - 1].size, kMaxSmall);
+}
+
+TEST(SizeClasses, SlotsAreTheirOwn) {
+  std::set<unsigned> words;
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned slot = slot_of_class(c);
+    EXPECT_EQ(class_of_slot(slot), c);
+    EXPECT_EQ(kSizeClasses[c].slot, slot);
+    EXPECT_TRUE(words.insert(slot).second);           // the top's word
+    EXPECT_TRUE(words.insert(slot + kLimit).second);  // the limit's
+    EXPECT_LT(slot + kLimit, kSlots);
+  }
+}
+
+TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const SizeClass& k = kSizeClasses[c];
+    const std::size_t bytes = k.regions * kRegionBytes;
+    const std::size_t used = std::size_t{k.capacity} * k.size;
+    const std::size_t last_colour = (k.colours - 1u) * kCacheLine;
+    SCOPED_TRACE(k.size);
+    EXPECT_TRUE(k.regions == 1 || k.regions == 2 || k.regions == 4 || k.regions == 8);
+    EXPECT_GE(k.capacity, 16u);
+    EXPECT_LE(k.capacity, kMaxObjects);
+    EXPECT_LE(used + last_colour, bytes);                 // every colour has room
+    EXPECT_GT(used + last_colour + kCacheLine, bytes);    // and there are no more of them
+    EXPECT_LT(bytes - used, k.size + 960u + kCacheLine);  // what is given up for colours is bounded
+    EXPECT_EQ(k.words, (k.capacity + 63) / 64);
+    EXPECT_LE(k.words, kMaxWords);
+    if (c >= kOrdinaryClasses) {
+      EXPECT_EQ(k.colours, 1u);
+    }
+    if (c < kOrdinaryClasses && k.size <= 4096) {
+      EXPECT_GE(k.colours, 16u);
+    }
+  }
+}
+
+// Every offset into every slab.
+TEST(SizeClasses, ReciprocalDividesExactly) {
+  for (const SizeClass& k : kSizeClasses) {
+    const std::uint64_t bytes = k.regions * kRegionBytes;
+    std::uint64_t index = 0;
+    std::uint64_t next = k.size;
+    for (std::uint64_t offset = 0; offset < bytes; ++offset) {
+      if (offset == next) {
+        ++index;
+        next += k.size;
+      }
+      if (offset * k.reciprocal >> kReciprocalShift != index) {
+        FAIL() << "size " << k.size << " offset " << offset;
+      }
+    }
+  }
+}
+
+TEST(SizeClasses, AlignedRequests) {
+  for (std::size_t alignment = 1; alignment <= (std::size_t{1} << 20); alignment *= 2) {
+    for (std::size_t size = 0; size <= kMaxSmall + 1; ++size) {
+      const unsigned c = class_of_aligned(size, alignment);
+      if (size > kMaxSmall || alignment > kMaxSmall) {
+        ASSERT_EQ(c, kClasses);
+        continue;
+      }
+      ASSERT_LT(c, kClasses);
+      const SizeClass& k = kSizeClasses[c];
+      ASSERT_GE(k.size, size);
+      // Slabs are aligned to their regions, and objects start at a colour, a multiple of 64.
+      ASSERT_EQ(k.size % alignment, 0u) << size << " " << alignment;
+      if (alignment > kCacheLine) {
+        ASSERT_EQ(k.colours, 1u);
+      }
+      if (alignment <= kMinAlignment) {
+        ASSERT_EQ(c, class_of_size(size));
+      }
+      // No smaller class of the families would do.
+      if (c != 0 && c != kOrdinaryClasses) {
+        const std::uint32_t smaller = kSizeClasses[c - 1].size;
+        ASSERT_TRUE(smaller < size || smaller % alignment != 0) << size << " " << alignment;
+      }
+    }
+  }
+}
+
+TEST(SizeClasses, Bands) {
+  const std::size_t last[kBands] = {16, 32, 64, 128, 256, 384, 512, 1024};
+  for (std::size_t size = 1; size <= kMaxTiny; ++size) {
+    unsigned band = 0;
+    while (size > last[band]) ++band;
+    ASSERT_EQ(band_of_class(class_of_size(size)), band) << size;
+  }
+  for (std::size_t size = kMaxTiny + 1; size <= kMaxSmall; ++size) {
+    ASSERT_EQ(band_of_class(class_of_size(size)), kBands);
+  }
+  for (unsigned c = 0; c < kOrdinaryClasses; ++c) {
+    EXPECT_EQ(band_of_class(c) == 7, c >= kFirstC7Class && c <= kLastC7Class);
+  }
+}
+
+}  // namespace
+}  // namespace hakmem
