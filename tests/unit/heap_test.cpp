@@ -138,7 +138,7 @@ TEST(HeapTest, RefillTakesTheFullestFirst) {
           unsigned fullest = ~0u;
           std::map<Descriptor*, unsigned> levels;
           for (Descriptor* slab : slabs) {
-            if (slab->kind != SpanKind::slab || slab_available(slab) == 0) continue;
+            if (slab->owner == 0 || slab_available(slab) == 0) continue;
             levels[slab] = naive_level(slab);
             fullest = std::min(fullest, levels[slab]);
           }

@@ -35,7 +35,8 @@ inline std::vector<void*> popped(unsigned (*give)(Descriptor*, void**, unsigned)
 inline void retire(Descriptor* slab, unsigned count) {
   char* first = memory_of(slab) + slab->start;
   for (unsigned i = 0; i < count; ++i) {
-    slab_return(slab, i, first + std::size_t{i} * class_of(slab).size);
+    void* p = first + std::size_t{i} * class_of(slab).size;
+    EXPECT_EQ(slab_return_run(slab, &p, 1), 1u);
   }
   EXPECT_TRUE(slab_is_empty(slab));
   slab_destroy(slab);
