@@ -1,5 +1,5 @@
-// Surroundings that systems have: valgrind, little memory, no /proc, set-user-id, system calls that
-// fail, plugins in C programs, every way to link.
+// Surroundings that systems have: valgrind, little memory, no /proc, set-user-id, plugins in C
+// programs, every way to link.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -208,36 +208,6 @@ TEST_F(SetUserId, IgnoresTheEnvironment) {
   const run::Outcome outcome = run_as_nobody();
   expect_ok(outcome);
   EXPECT_EQ(outcome.err, "");
-}
-
-// ---- the n-th memory system call fails, for every n of the workload
-int memory_calls_of_the_workload() {
-  const run::TemporaryDirectory directory;
-  const std::string log = directory.path() + "/log";
-  run::run(run::preloaded({.arguments = {"strace", "-f", "-qq", "-e", "trace=memory", "-o", log,
-                                         kPreloaded, "survives_a_failing_system_call"}}));
-  std::ifstream lines(log);
-  return static_cast<int>(std::count(std::istreambuf_iterator<char>(lines), {}, '\n'));
-}
-
-TEST(FailingSystemCall, IsSurvivedWhicheverItIs) {
-  const int calls = memory_calls_of_the_workload();  // the loader's included: more than enough
-  ASSERT_GT(calls, 10);
-  int with_nulls = 0;
-  for (int n = 1; n <= calls; ++n) {
-    const run::Outcome outcome =
-        run::run(run::preloaded({.arguments = {kPreloaded, "survives_a_failing_system_call"},
-                                 .environment = {{"HAKMEM_FAIL_OS_CALL", std::to_string(n)}}}));
-    EXPECT_TRUE(outcome.succeeded()) << "call " << n << ": " << outcome.describe();
-    if (outcome.out.find("NULL 0\n") == std::string::npos) ++with_nulls;
-  }
-  EXPECT_GT(with_nulls, 0) << "no failure was ever felt in " << calls << " calls";
-}
-
-TEST(FailingSystemCall, WithoutFailureNothingIsNull) {
-  const run::Outcome outcome =
-      run::run(run::preloaded({.arguments = {kPreloaded, "survives_a_failing_system_call"}}));
-  EXPECT_EQ(outcome.out, "NULL 0\nok\n") << outcome.describe();
 }
 
 // ---- a C program opens a C++ plugin whose operator new fails

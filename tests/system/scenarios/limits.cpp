@@ -22,6 +22,9 @@ constexpr std::size_t kMiB = 1u << 20;
 class Hoard {
  public:
   Hoard() { objects_.reserve(1u << 20); }
+  ~Hoard() { release(); }
+  Hoard(const Hoard&) = delete;
+  Hoard& operator=(const Hoard&) = delete;
 
   // Allocates until NULL or `most` bytes; returns the bytes that were got.
   std::size_t fill(std::size_t size, std::size_t most) {
@@ -108,6 +111,15 @@ SCENARIO(lowers_its_own_address_space) {
   Hoard first;
   REQUIRE(first.fill(100000, 50 * kMiB) > 0);
   scenario::limit(RLIMIT_AS, 512 * kMiB);
+  {
+    Hoard grown;  // the library looks at the limit when the heap grows
+    REQUIRE(grown.fill(kMiB, 80 * kMiB) == 80 * kMiB);
+  }
+  // What is reserved and unused may not stand in the way of others: a stack, a mapping.
+  std::thread([] { std::free(std::malloc(1000)); }).join();
+  void* const mapping =
+      mmap(nullptr, 32 * kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(mapping != MAP_FAILED && munmap(mapping, 32 * kMiB) == 0);
   exhaust_and_recover(100 * kMiB, 512 * kMiB);
   first.verify();
   first.release();
