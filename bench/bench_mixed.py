@@ -21,7 +21,7 @@ WORKLOADS = {
 def main():
     parser = argparse.ArgumentParser(
         prog="script/bench-mixed",
-        description="Time of Mixed relative to the null allocator, with its 95 %% interval, and peak "
+        description="Time of Mixed relative to the null allocator, with its 95 % interval, and peak "
         "RSS. All allocators take turns on one CPU.")
     parser.add_argument("allocators", nargs="*", metavar="name=library.so",
                         help="what to compare (default: glibc, HAKMEM and the installed peers)")

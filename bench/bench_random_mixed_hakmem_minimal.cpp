@@ -104,8 +104,7 @@ int main(int argc, char** argv) {
   const std::uint64_t rss = bench::peak_rss_kib();
   std::printf("Mixed: %llu operations, working set %llu, sizes 16..%llu B, seed %llu\n",
               static_cast<unsigned long long>(options.operations),
-              static_cast<unsigned long long>(options.working_set),
-              static_cast<unsigned long long>(16 + options.size_mask),
+              static_cast<unsigned long long>(options.working_set), 16ULL + options.size_mask,
               static_cast<unsigned long long>(options.seed));
   std::printf("throughput: %.0f ops/s (%.3f s)\n", operations / seconds, seconds);
   std::printf("peak RSS: %.2f MB (%llu KiB)\n", static_cast<double>(rss) * 1024 / 1e6,

@@ -114,8 +114,8 @@ std::uint64_t calibrate(const std::string& program, const Allocator& allocator, 
   workload.lead_in = 0;
   Worker worker(program, allocator, workload);
   worker.wait_until_warm();
-  std::vector<double> times;
-  for (int i = 0; i < 20; ++i) times.push_back(static_cast<double>(worker.take_turn()));
+  std::vector<double> times(20);
+  for (double& time : times) time = static_cast<double>(worker.take_turn());
   const double operations = static_cast<double>(workload.slice) * slice_ms * 1e6;
   return std::max<std::uint64_t>(1000,
                                  static_cast<std::uint64_t>(operations / bench::median(times)));

@@ -11,6 +11,9 @@ include(CMakePackageConfigHelpers)
 
 set_target_properties(hakmem_static PROPERTIES EXPORT_NAME static)
 set_target_properties(hakmem_core PROPERTIES EXPORT_NAME core EXCLUDE_FROM_ALL OFF)
+# A program that gets its memory through libc alone (strdup, say) names no entry of ours, and an
+# archive is searched for names only.
+target_link_options(hakmem_static INTERFACE LINKER:--undefined=malloc)
 # The same names for those who use the source tree with add_subdirectory.
 add_library(hakmem::hakmem ALIAS hakmem)
 add_library(hakmem::static ALIAS hakmem_static)

@@ -28,7 +28,7 @@ endforeach()
 
 # libc alone: a C program must not pay for loading libstdc++. nodelete: thread exit and atexit
 # handlers may run the library's code after a dlclose.
-target_link_options(hakmem PRIVATE -Wl,-z,nodelete -Wl,-z,now
+target_link_options(hakmem PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,-z,noseparate-code
   -Wl,--as-needed -Wl,-Bsymbolic-functions -Wl,--gc-sections)
 if(NOT HAKMEM_SANITIZE)
   target_link_options(hakmem PRIVATE -Wl,--no-undefined)

@@ -51,7 +51,7 @@ std::filesystem::path find_library(const RunOptions& options) {
   const char* from_environment = std::getenv("LIBHAKMEM");
   const bool in_environment = from_environment != nullptr && *from_environment != '\0';
   if (!options.library && !in_environment) {
-    const std::filesystem::path own = own_library();
+    std::filesystem::path own = own_library();
     if (own.empty()) {
       throw std::runtime_error("no libhakmem.so where it was built or installed; use --lib PATH");
     }

@@ -39,13 +39,13 @@ HAK_EXPORT HAK_ALLOCATES void* hak_malloc(size_t size);
 HAK_EXPORT HAK_ALLOCATES void* hak_calloc(size_t count, size_t size);
 
 /* Changes the size of `p`, keeping the first min(old, new) bytes; the object may move.
- * hak_realloc(NULL, n) is hak_malloc(n). hak_realloc(p, 0) frees `p` and returns NULL, as glibc does.
- * On failure returns NULL, sets ENOMEM, and `p` stays valid. */
+ * hak_realloc(NULL, n) is hak_malloc(n). hak_realloc(p, 0) frees `p` and returns NULL, as glibc
+ * does. On failure returns NULL, sets ENOMEM, and `p` stays valid. */
 HAK_EXPORT __attribute__((warn_unused_result)) void* hak_realloc(void* p, size_t size);
 
 /* hak_realloc(p, count * size) with the product checked for overflow (NULL, ENOMEM, `p` stays). */
 HAK_EXPORT __attribute__((warn_unused_result)) void* hak_reallocarray(void* p, size_t count,
-                                                                     size_t size);
+                                                                      size_t size);
 
 /* Allocates `size` bytes aligned to `alignment`, a power of two from 1 to 1 GiB.
  * NULL and EINVAL for any other alignment; NULL and ENOMEM when memory cannot be had. */

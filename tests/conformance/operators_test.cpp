@@ -161,7 +161,8 @@ TEST(Operators, NewExpressionsAndContainers) {
   delete one;
   delete[] many;
   std::vector<std::string> words;
-  for (int i = 0; i < 10000; ++i) words.push_back(std::string(static_cast<std::size_t>(i % 200), 'x'));
+  for (int i = 0; i < 10000; ++i)
+    words.push_back(std::string(static_cast<std::size_t>(i % 200), 'x'));
   for (int i = 0; i < 10000; ++i) ASSERT_EQ(words[static_cast<std::size_t>(i)].size(), i % 200u);
   EXPECT_THROW(words.reserve(words.max_size()), std::bad_alloc);
 }

@@ -109,7 +109,11 @@ class Paths(unittest.TestCase):
         path = path_of("jmp 1f; 2: ret; 1: incq 8(%rdi); jmp 2b")
         self.assertEqual([line.split()[0] for line in path], ["jmp", "incq", "jmp", "ret"])
 
-    def test_of_two_paths_the_shorter_that_writes(self):
+    def test_of_two_paths_the_straighter(self):
+        path = path_of("test %rdi,%rdi; je 1f; inc %rax; inc %rax; 2: mov %rax,(%rdi); ret; 1: jmp 2b")
+        self.assertEqual([line.split()[0] for line in path], ["test", "je", "inc", "inc", "mov", "ret"])
+
+    def test_of_two_paths_the_one_that_writes(self):
         path = path_of("test %rdi,%rdi; je 1f; nop; mov %rax,(%rdi); nop; nop; ret; 1: ret")
         self.assertEqual([line.split()[0] for line in path], ["test", "je", "nop", "mov", "nop", "nop", "ret"])
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <regex>
 
 #include "process.hpp"
 
@@ -125,12 +126,16 @@ TEST(Run, NeedsNoDashesBeforeTheProgram) {
   EXPECT_EQ(outcome.out, "<--stats><[a,b]><--><-h>");
 }
 
-TEST(Run, PrintsStatistics) {
-  const Outcome outcome = hakmem({"run", "--stats", "--", "true"});
-  EXPECT_EQ(outcome.code(), 0);
-  EXPECT_TRUE(contains(outcome.err, "C0")) << outcome.err;
-  EXPECT_TRUE(contains(outcome.err, "C7")) << outcome.err;
-  EXPECT_EQ(hakmem({"run", "--", "true"}).err, "");
+TEST(Run, PrintsStatisticsOfEveryBand) {
+  const std::string every_size = "my @kept = map { 'x' x $_ } 1 .. 1100; exit 3";
+  const Outcome outcome = hakmem({"run", "--stats", "--", "perl", "-e", every_size});
+  EXPECT_EQ(outcome.code(), 3);
+  EXPECT_EQ(outcome.out, "");
+  for (char band = '0'; band <= '7'; ++band) {
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex(std::string("C") + band + " ")))
+        << outcome.err;
+  }
+  EXPECT_EQ(hakmem({"run", "--", "perl", "-e", every_size}).err, "");
 }
 
 TEST(Usage, ErrorsAreOneLineWithAHintAndCodeTwo) {

@@ -30,6 +30,7 @@ cmake -S "$consumer" -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
 cmake --build "$work/build" -j 2 > "$work/build.log" || { cat "$work/build.log"; fail "build"; }
 expect "malloc from libhakmem.so.0, new from libhakmem.so.0" "$work/build/consumer_shared"
 expect "malloc from consumer_static, new from consumer_static" "$work/build/consumer_static"
+expect "malloc from consumer_wordless" "$work/build/consumer_wordless"
 expect "malloc from libc.so.6, new from consumer_core" "$work/build/consumer_core"
 
 # pkg-config
@@ -45,6 +46,21 @@ expect "malloc from libhakmem.so.0, new from libhakmem.so.0" "$work/with_pc"
 g++ -std=c++17 -o "$work/with_core_pc" "$consumer/consumer.cpp" "$consumer/new_delete.cpp" \
   $(pkg-config --cflags --libs hakmem-core)
 expect "malloc from libc.so.6, new from with_core_pc" "$work/with_core_pc"
+
+# Any compiler, any standard, with all warnings, and without exceptions and RTTI.
+strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only
+  "-I$(pkg-config --variable=includedir hakmem)")
+for standard in 17 20; do
+  for compiler in g++ clang++; do
+    for source in consumer.cpp new_delete.cpp; do
+      "$compiler" "-std=c++$standard" "${strict[@]}" "$consumer/$source"
+      "$compiler" "-std=c++$standard" "${strict[@]}" -fno-exceptions -fno-rtti "$consumer/$source"
+    done
+  done
+done
+for standard in c99 c11 c17; do
+  for compiler in gcc clang; do "$compiler" "-std=$standard" "${strict[@]}" "$consumer/header.c"; done
+done
 
 # The installed command finds the installed library.
 # shellcheck disable=SC2016  # for the inner shell

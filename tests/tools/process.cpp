@@ -32,6 +32,7 @@ Outcome run_program(const std::vector<std::string>& words,
   check(out, "memfd_create");
   check(err, "memfd_create");
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
 

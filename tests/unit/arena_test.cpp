@@ -112,7 +112,7 @@ TEST(ArenaTest, EachRegionHasADescriptorOfItsOwn) {
           ASSERT_EQ(region_of(d), region);
           ASSERT_EQ(memory_of(d), arenas[0].base + (region << kRegionShift));
           ASSERT_EQ(&arena_of(d), &arenas[0]);
-          ASSERT_EQ(d->kind, SpanKind::none);
+          ASSERT_FALSE(d->is_free);
           ASSERT_EQ(d->owner.load(), 0u);
         }
       },

@@ -88,7 +88,7 @@ TEST(RemoteFault, FreedByTheOwnerToo) {
     expect_fatal("double free of 0x", [c] {
       Descriptor* slab = make_slab(kSizeClasses[c], 0);
       const std::vector<void*> objects = popped(slab_carve, slab, 16);
-      slab_return(slab, 2, objects[2]);
+      EXPECT_EQ(slab_return_run(slab, &objects[2], 1), 1u);
       static_cast<void>(remote_return(slab, 0, 0b0110));
       remote_collect(slab, remote_take_summary(slab));
     });

@@ -19,6 +19,8 @@ unsigned index_of(const Descriptor* slab, const void* p) {
   return static_cast<unsigned>(offset / k.size);
 }
 
+void give_back(Descriptor* slab, void* p) { EXPECT_EQ(slab_return_run(slab, &p, 1), 1u); }
+
 // Outside bitmaps have a summary: it names exactly the words that are not zero.
 void expect_summary_true(const Descriptor* slab) {
   const SizeClass& k = class_of(slab);
@@ -37,7 +39,7 @@ TEST(Slab, NewSlabsOfEveryClassAndColour) {
     for (const SizeClass& k : kSizeClasses) {
       for (const unsigned colour : {0u, 1u, k.colours - 1u, k.colours + 0u, k.colours + 7u}) {
         Descriptor* slab = make_slab(k, colour);
-        EXPECT_EQ(slab->kind, SpanKind::slab);
+        EXPECT_FALSE(slab->is_free);
         EXPECT_EQ(slab->owner.load(), kOwner);
         EXPECT_EQ(slab->start, colour % k.colours * kCacheLine);
         EXPECT_EQ(&class_of(slab), &k);
@@ -106,7 +108,7 @@ TEST(Slab, AgreesWithASetOfIndexes) {
           for (unsigned i = 0; i < count && !live.empty(); ++i) {
             std::swap(live[random() % live.size()], live.back());
             const unsigned index = index_of(slab, live.back());
-            slab_return(slab, index, live.back());
+            give_back(slab, live.back());
             ASSERT_TRUE(free.insert(index).second);
             live.pop_back();
           }
@@ -130,7 +132,7 @@ TEST(Slab, AgreesWithASetOfIndexes) {
         ASSERT_EQ(slab_available(slab), free.size() + k.capacity - frontier);
         ASSERT_EQ(slab_is_empty(slab), live.empty());
       }
-      for (void* p : live) slab_return(slab, index_of(slab, p), p);
+      for (void* p : live) give_back(slab, p);
       ASSERT_TRUE(slab_is_empty(slab));
       slab_destroy(slab);
       span_free(slab);
@@ -215,9 +217,9 @@ TEST_P(SlabFault, DoubleFree) {
   expect_fatal("double free of 0x", [] {
     std::vector<void*> objects;
     Descriptor* slab = slab_of_ten(objects);
-    slab_return(slab, 4, objects[4]);
-    slab_return(slab, 5, objects[5]);
-    slab_return(slab, 4, objects[4]);
+    give_back(slab, objects[4]);
+    give_back(slab, objects[5]);
+    give_back(slab, objects[4]);
   });
 }
 
@@ -225,7 +227,7 @@ TEST_P(SlabFault, DoubleFreeInAWord) {
   const Outcome o = run_in_child([] {
     std::vector<void*> objects;
     Descriptor* slab = slab_of_ten(objects);
-    slab_return(slab, 4, objects[4]);
+    give_back(slab, objects[4]);
     slab_return_word(slab, 0, 0b110010);
   });
   EXPECT_TRUE(o.aborted());
@@ -238,7 +240,7 @@ TEST_P(SlabFault, NeverAllocated) {
   expect_fatal("invalid pointer, never allocated: 0x", [] {
     std::vector<void*> objects;
     Descriptor* slab = slab_of_ten(objects);
-    slab_return(slab, 10, static_cast<char*>(objects[9]) + size_class().size);
+    give_back(slab, static_cast<char*>(objects[9]) + size_class().size);
   });
   expect_fatal("invalid pointer, never allocated: 0x", [] {
     std::vector<void*> objects;

@@ -123,17 +123,17 @@ class Model {
     std::vector<bool> marked(frontier_);
     for (const auto& [at, span] : free_) {
       const Descriptor* head = arena.descriptor(at);
-      ASSERT_EQ(head->kind, SpanKind::free) << at;
+      ASSERT_TRUE(head->is_free) << at;
       ASSERT_EQ(head->regions, span.regions) << at;
       ASSERT_EQ(head->dirty, span.dirty) << at;
-      ASSERT_EQ(head[span.regions - 1].kind, SpanKind::free);
+      ASSERT_TRUE(head[span.regions - 1].is_free);
       ASSERT_EQ(head[span.regions - 1].regions, span.regions);
       marked[at] = marked[at + span.regions - 1] = true;
       all += span.regions;
       dirty += span.dirty ? span.regions : 0;
     }
     for (std::size_t region = 0; region < frontier_; ++region) {
-      ASSERT_EQ(arena.descriptor(region)->kind == SpanKind::free, marked[region]) << region;
+      ASSERT_EQ(arena.descriptor(region)->is_free, marked[region]) << region;
     }
     const SpanStatistics s = span_statistics();
     ASSERT_EQ(s.dirty, dirty << kRegionShift);
@@ -216,7 +216,7 @@ class Walk {
     ASSERT_EQ(region_of(span.head), expected.region);
     ASSERT_EQ(span.zero, expected.zero);
     ASSERT_EQ(span.head->regions, regions);
-    ASSERT_EQ(span.head->kind, SpanKind::busy);
+    ASSERT_FALSE(span.head->is_free);
     ASSERT_EQ((address_of(memory_of(span.head)) >> kRegionShift) % alignment, 0u);
     if (span.zero) {
       ASSERT_TRUE(is_zero(memory_of(span.head), bytes_of(span.head)));
@@ -244,7 +244,7 @@ class Walk {
     ASSERT_EQ(rest, span + kept);
     ASSERT_EQ(span->regions, kept);
     ASSERT_EQ(rest->regions, total - kept);
-    ASSERT_EQ(rest->kind, SpanKind::busy);
+    ASSERT_FALSE(rest->is_free);
     live_.push_back(rest);
   }
 

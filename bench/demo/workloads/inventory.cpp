@@ -40,14 +40,14 @@ class Index {
 
 template <int N>
 struct Grid {
-  std::tuple<Index<int, std::string>, Index<std::string, double>, std::set<std::tuple<int, long>>> data;
+  std::tuple<Index<int, std::string>, Index<std::string, double>, std::set<std::tuple<int, long>>>
+      data;
   std::map<std::string, std::shared_ptr<Grid<N - 1>>> children;
 
   std::string describe() const {
     std::ostringstream out;
-    for (const auto& text : std::get<0>(data).fold([](int key, const std::string& value) {
-           return std::to_string(key * N) + value;
-         }))
+    for (const auto& text : std::get<0>(data).fold(
+             [](int key, const std::string&value) { return std::to_string(key * N) + value; }))
       out << text << ' ';
     for (const auto& [name, child] : children) out << name << child->describe();
     return out.str();

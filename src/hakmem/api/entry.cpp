@@ -55,21 +55,15 @@ void* entry_calloc(std::size_t count, std::size_t size) {
     void* p = entry_malloc(bytes);
     return p != nullptr ? memset(p, 0, bytes) : nullptr;
   }
-  static_cast<void>(thread_ready());
-  const LargeObject object = large_allocate(bytes, kMinAlignment);
+  const LargeObject object = allocate_of_span(bytes, kMinAlignment);
   if (object.p == nullptr) return out_of_memory();
   return object.zero ? object.p : memset(object.p, 0, bytes);
 }
 
-void* entry_realloc(void* p, std::size_t size) {
-  if (p == nullptr) return entry_malloc(size);
-  if (size == 0) {
-    deallocate(p);
-    return nullptr;
-  }
+void* reallocate(void* p, std::size_t size) {
   const RegionId id = region_id_anywhere(p);
   std::size_t usable = 0;
-  if (owner_of(id) != 0) {
+  if (HAK_LIKELY(owner_of(id) != 0)) {
     usable = usable_of_slab(p, id);
   } else if (id == kRegionLarge) {
     usable = large_usable(p);
@@ -97,8 +91,7 @@ void* aligned_no_errno(std::size_t alignment, std::size_t size) {
   if (const unsigned c = class_of_aligned(size, alignment); c < kClasses) {
     return allocate_of_class(c);
   }
-  static_cast<void>(thread_ready());
-  return large_allocate(size, alignment).p;
+  return allocate_of_span(size, alignment).p;
 }
 
 void* entry_aligned(std::size_t alignment, std::size_t size) {
@@ -123,7 +116,7 @@ std::size_t entry_good_size(std::size_t size) {
 std::size_t entry_collect(bool force) {
   if (!thread_ready()) return 0;
   cache_flush_all();
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) heap_trim(heap_by_id(id));
+  heaps_trim_idle();
   if (force) return spans_purge_all();
   spans_tick();
   return 0;

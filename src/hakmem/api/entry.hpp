@@ -15,7 +15,18 @@ void* malloc_slow_errno(std::size_t size);
 HAK_INLINE void* entry_malloc(std::size_t size) { return allocate<malloc_slow_errno>(size); }
 
 void* entry_calloc(std::size_t count, std::size_t size);
-void* entry_realloc(void* p, std::size_t size);
+
+// realloc of an object to a size that is not 0.
+void* reallocate(void* p, std::size_t size);
+
+// Some programs allocate and free by realloc alone: both at the cost of malloc and free.
+HAK_INLINE void* entry_realloc(void* p, std::size_t size) {
+  if (p == nullptr) return entry_malloc(size);
+  if (HAK_LIKELY(size != 0)) return reallocate(p, size);
+  deallocate(p);
+  return nullptr;
+}
+
 void* entry_reallocarray(void* p, std::size_t count, std::size_t size);
 
 // `alignment` must be a power of two; larger than kMaxAlignment is ENOMEM. Errno is left alone.

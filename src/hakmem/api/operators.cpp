@@ -22,71 +22,81 @@
 #endif
 
 namespace std {
-[[noreturn]] HAK_WEAK_IN_SHARED void __throw_bad_alloc();
+HAK_WEAK_IN_SHARED void __throw_bad_alloc() __attribute__((__noreturn__));
 HAK_WEAK_IN_SHARED new_handler get_new_handler() noexcept;
 }  // namespace std
+
+// Missing in fully static programs.
+#pragma weak dlopen
+#pragma weak dlsym
 
 namespace hakmem {
 namespace {
 
+// libstdc++ has one too, which would have to be linked.
+constexpr std::nothrow_t kNothrow{};
+
 using ThrowFunction = void();
 using HandlerFunction = std::new_handler();
+using NothrowFunction = void*(std::size_t, const std::nothrow_t&);
+using AlignedNothrowFunction = void*(std::size_t, std::align_val_t, const std::nothrow_t&);
 
+// A function of libstdc++, if that is loaded.
 template <typename Function>
-Function* find(Function* linked, [[maybe_unused]] const char* name) {
-#ifdef HAKMEM_SHARED
-  if (linked != nullptr) return linked;
+Function* find(const char* name) {
+  if (&dlopen == nullptr) return nullptr;
   void* library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
   return library != nullptr ? reinterpret_cast<Function*>(dlsym(library, name)) : nullptr;
-#else
-  return linked;
-#endif
 }
 
 [[noreturn]] HAK_COLD void throw_bad_alloc() {
-  if (auto* thrower = find<ThrowFunction>(&std::__throw_bad_alloc, "_ZSt17__throw_bad_allocv")) {
-    thrower();
-  }
+  ThrowFunction* thrower = &std::__throw_bad_alloc;
+  if (thrower == nullptr) thrower = find<ThrowFunction>("_ZSt17__throw_bad_allocv");
+  if (thrower != nullptr) thrower();
   fatal("out of memory in operator new, and no libstdc++ to throw std::bad_alloc");
 }
 
-// Calls the new-handler. False when there is none.
-bool handler_helped() {
-  auto* getter = find<HandlerFunction>(&std::get_new_handler, "_ZSt15get_new_handlerv");
-  const std::new_handler handler = getter != nullptr ? getter() : nullptr;
-  if (handler == nullptr) return false;
-  handler();
-  return true;
+std::new_handler current_handler() {
+  HandlerFunction* getter = &std::get_new_handler;
+  if (getter == nullptr) getter = find<HandlerFunction>("_ZSt15get_new_handlerv");
+  return getter != nullptr ? getter() : nullptr;
 }
 
-// The loop that the standard asks for: allocate, else call the handler and try again. A handler
-// that throws passes through.
+// The loop that the standard asks for: allocate, else call the handler and try again, until there
+// is none. A handler that throws passes through.
 template <typename Allocate>
-void* retry(Allocate allocate_once) {
+void* allocate_or_throw(Allocate allocate_once) {
   for (;;) {
     if (void* p = allocate_once(); p != nullptr) return p;
-    if (!handler_helped()) return nullptr;
+    const std::new_handler handler = current_handler();
+    if (handler == nullptr) throw_bad_alloc();
+    handler();
   }
 }
 
-HAK_COLD void* new_slow_nothrow(std::size_t size) {
-  return retry([=] { return malloc_slow(size); });
-}
-
 HAK_COLD void* new_slow(std::size_t size) {
-  void* p = new_slow_nothrow(size);
-  if (p == nullptr) throw_bad_alloc();
-  return p;
-}
-
-void* new_aligned_nothrow(std::size_t size, std::align_val_t alignment) {
-  return retry([=] { return aligned_no_errno(static_cast<std::size_t>(alignment), size); });
+  return allocate_or_throw([=] { return malloc_slow(size); });
 }
 
 void* new_aligned(std::size_t size, std::align_val_t alignment) {
-  void* p = new_aligned_nothrow(size, alignment);
-  if (p == nullptr) throw_bad_alloc();
-  return p;
+  return allocate_or_throw(
+      [=] { return aligned_no_errno(static_cast<std::size_t>(alignment), size); });
+}
+
+// The nothrow forms call the handler too, and catch what it throws. Catching needs libstdc++: its
+// own nothrow forms call the throwing ones above and do just that.
+HAK_COLD void* new_slow_nothrow(std::size_t size) {
+  void* p = malloc_slow(size);
+  if (p != nullptr || current_handler() == nullptr) return p;
+  auto* catching = find<NothrowFunction>("_ZnwmRKSt9nothrow_t");
+  return catching != nullptr ? catching(size, kNothrow) : nullptr;
+}
+
+void* new_aligned_nothrow(std::size_t size, std::align_val_t alignment) {
+  void* p = aligned_no_errno(static_cast<std::size_t>(alignment), size);
+  if (p != nullptr || current_handler() == nullptr) return p;
+  auto* catching = find<AlignedNothrowFunction>("_ZnwmSt11align_val_tRKSt9nothrow_t");
+  return catching != nullptr ? catching(size, alignment, kNothrow) : nullptr;
 }
 
 }  // namespace

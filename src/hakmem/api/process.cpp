@@ -43,7 +43,7 @@ bool start() {
   const os::Locked locked(start_lock);
   if (started.load(std::memory_order_relaxed)) return true;
   config::load();
-  if (!arena_add(1)) return false;
+  if (arena_count.load(std::memory_order_relaxed) == 0 && !arena_add(1)) return false;
   started.store(true, std::memory_order_release);
   return true;
 }
@@ -67,7 +67,6 @@ __attribute__((destructor(101))) void at_exit() {
 }  // namespace
 
 void process_ready() {
-  if (!start()) return;
   const os::Locked locked(start_lock);
   config::load();
 }

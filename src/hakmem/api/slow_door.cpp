@@ -40,20 +40,37 @@ void free_of_slab(void* p, RegionId id) {
   }
 }
 
-}  // namespace
-
-void* allocate_of_class(unsigned c) {
+void* object_of_class(unsigned c) {
   if (!thread_ready()) return borrow_object(c);
   const unsigned slot = slot_of_class(c);
   void* p = unified_cache_pop(slot);
   return p != nullptr ? p : cache_refill(slot);
 }
 
+LargeObject object_of_span(std::size_t size, std::size_t alignment) {
+  static_cast<void>(thread_ready());  // the first arena; a span needs no cache
+  return large_allocate(size, alignment);
+}
+
+}  // namespace
+
+void* allocate_of_class(unsigned c) {
+  void* p = object_of_class(c);
+  if (HAK_LIKELY(p != nullptr)) return p;
+  heaps_trim_idle();
+  return object_of_class(c);
+}
+
+LargeObject allocate_of_span(std::size_t size, std::size_t alignment) {
+  const LargeObject object = object_of_span(size, alignment);
+  if (HAK_LIKELY(object.p != nullptr) || size > kMaxObjectBytes) return object;
+  heaps_trim_idle();
+  return object_of_span(size, alignment);
+}
+
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
   if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
-  return thread_ready() || cache.phase == Cache::Phase::gone
-             ? large_allocate(size, kMinAlignment).p
-             : nullptr;
+  return allocate_of_span(size, kMinAlignment).p;
 }
 
 HAK_NOINLINE void free_slow(void* p) {
@@ -61,7 +78,8 @@ HAK_NOINLINE void free_slow(void* p) {
   const RegionId id = region_id_anywhere(p);
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
   if (id == kRegionLarge) return large_free(p);
-  if (id == kRegionInterior) fatal_pointer("invalid pointer, into the middle of a large object:", p);
+  if (id == kRegionInterior)
+    fatal_pointer("invalid pointer, into the middle of a large object:", p);
   if (arena_of(p) != nullptr) {
     fatal_pointer("invalid pointer or double free, into memory that is free:", p);
   }

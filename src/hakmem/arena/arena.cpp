@@ -138,8 +138,8 @@ void cut_tail(Arena& arena, std::size_t regions) {
   if (&arena == &arenas[0]) {
     arena_window.bytes.store(regions << kRegionShift, std::memory_order_relaxed);
   }
-  for (const GrowingArray* array : {&arena.ids, &arena.descriptors, &arena.local_bits,
-                                    &arena.remote_bits, &arena.memory}) {
+  for (const GrowingArray* array :
+       {&arena.ids, &arena.descriptors, &arena.local_bits, &arena.remote_bits, &arena.memory}) {
     cut(*array);
   }
   arena.regions = regions;
@@ -215,20 +215,13 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
   return true;
 }
 
-Arena* arena_of(const void* p) {
+HAK_COLD Arena* further_arena_of(const void* p) {
   // Acquire: pairs with the release in arena_add.
   const std::size_t count = arena_count.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 1; i < count; ++i) {
     if (arenas[i].contains(p)) return &arenas[i];
   }
   return nullptr;
-}
-
-RegionId region_id_anywhere(const void* p) {
-  const Arena* arena = arena_of(p);
-  if (arena == nullptr) return kRegionUnused;
-  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
-  return arena->id(region).load(std::memory_order_relaxed);
 }
 
 void tiny_region_id_write_header(Descriptor* head, RegionId first, RegionId rest) {

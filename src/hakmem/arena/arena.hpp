@@ -2,7 +2,8 @@
 //
 // One reservation holds it all:
 //
-//   guard | region ids | descriptors | local bitmaps | remote bitmaps | metadata heap | guard | regions
+//   guard | region ids | descriptors | local bitmaps | remote bitmaps | metadata heap | guard |
+//   regions
 //
 // The first arena is the one the fast path knows. When it is exhausted further ones come; pointers
 // into those fail the fast path's bounds check and every free of them goes through the slow door.
@@ -33,10 +34,10 @@ struct GrowingArray {
 };
 
 struct Arena {
-  char* base;             // of region 0
-  std::size_t regions;    // reserved
-  std::size_t frontier;   // regions from here on were never used
-  std::size_t mapped;     // bytes of the whole reservation
+  char* base;            // of region 0
+  std::size_t regions;   // reserved
+  std::size_t frontier;  // regions from here on were never used
+  std::size_t mapped;    // bytes of the whole reservation
   char* mapping;
   GrowingArray ids;
   GrowingArray descriptors;
@@ -66,8 +67,13 @@ extern constinit std::atomic<std::size_t> arena_count;  // release: the arena is
 // address space that was lowered since: then the unused tail is given back.
 [[nodiscard]] bool arena_advance(Arena& arena, std::size_t frontier);
 
+// For pointers beyond the first arena.
+Arena* further_arena_of(const void* p);
+
 // The arena that holds `p`, or null.
-Arena* arena_of(const void* p);
+inline Arena* arena_of(const void* p) {
+  return HAK_LIKELY(arenas[0].contains(p)) ? &arenas[0] : further_arena_of(p);
+}
 
 inline Arena& arena_of(const Descriptor* d) { return arenas[d->arena]; }
 
@@ -81,7 +87,12 @@ inline char* memory_of(const Descriptor* d) {
 }
 
 // region_id_of for pointers into any arena.
-RegionId region_id_anywhere(const void* p);
+inline RegionId region_id_anywhere(const void* p) {
+  const Arena* arena = arena_of(p);
+  if (arena == nullptr) return kRegionUnused;
+  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
+  return arena->id(region).load(std::memory_order_relaxed);
+}
 
 // Writes the id of each of the span's regions. The name is the original's, which wrote a header on
 // every allocation; here it happens once, when a span becomes something else. Relaxed: the object

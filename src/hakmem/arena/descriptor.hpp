@@ -13,8 +13,6 @@
 
 namespace hakmem {
 
-enum class SpanKind : std::uint8_t { none, free, busy, slab, large };
-
 // Bitmaps of slabs up to this many objects lie in the descriptor itself.
 inline constexpr unsigned kInlineWords = 4;
 inline constexpr unsigned kInlineObjects = kInlineWords * 64;
@@ -40,6 +38,7 @@ struct SlabState {
 
 struct LargeState {
   std::size_t bytes;  // usable, from the object's start
+  bool moved_start;   // the start may lie behind the span's
 };
 
 struct FreeState {
@@ -53,7 +52,7 @@ struct FreeState {
 struct alignas(2 * kCacheLine) Descriptor {
   // -- the owner's line; of a free span or a large object, whoever holds the arena's lock or the
   //    object
-  SpanKind kind;
+  bool is_free;  // at the first and last region of a free span, and nowhere else
   std::uint8_t slot;
   std::uint8_t arena;
   bool dirty;             // of a free span: its memory may hold something else than zero

@@ -21,9 +21,9 @@ inline constexpr std::size_t kRegionBytes = std::size_t{1} << kRegionShift;
 using RegionId = std::uint32_t;
 
 // Words with owner 0. All of them are >= 2^8 apart from any heap's tag, so no fast path takes them.
-inline constexpr RegionId kRegionUnused = 0;      // nothing lives here, or not ours at all
-inline constexpr RegionId kRegionLarge = 1;       // the first region of a large object
-inline constexpr RegionId kRegionInterior = 2;    // the inside of a large object
+inline constexpr RegionId kRegionUnused = 0;    // nothing lives here, or not ours at all
+inline constexpr RegionId kRegionLarge = 1;     // the first region of a large object
+inline constexpr RegionId kRegionInterior = 2;  // the inside of a large object
 inline constexpr unsigned kOwnerShift = 8;
 inline constexpr std::uint32_t kMaxOwner = (1u << 24) - 2;
 

@@ -19,16 +19,17 @@ constinit Descriptor* newest = nullptr;
 constinit std::size_t free_regions = 0;
 constinit std::uint64_t purges = 0;
 
-// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a visit.
+// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
+// visit.
 constinit std::atomic<std::size_t> dirty_regions{0};
 
 // Age of memory that the system would not take back (locked pages): it is not offered again.
 constexpr std::uint64_t kNever = UINT64_MAX;
 
 void add_dirty(std::ptrdiff_t regions) {
-  dirty_regions.store(dirty_regions.load(std::memory_order_relaxed) +
-                          static_cast<std::size_t>(regions),
-                      std::memory_order_relaxed);
+  dirty_regions.store(
+      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
+      std::memory_order_relaxed);
 }
 
 // ---- the list of dirty spans, by age -----------------------------------------------------------
@@ -45,7 +46,7 @@ void unlink_by_age(Descriptor* span) {
   (span->free.older != nullptr ? span->free.older->free.newer : oldest) = span->free.newer;
 }
 
-// ---- free spans: `kind` is `free` at the first and last region of one, and nowhere else --------
+// ---- free spans --------------------------------------------------------------------------------
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
 
@@ -54,7 +55,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
   Descriptor* last = last_of(head);
   last->regions = head->regions;
   last->arena = head->arena;
-  head->kind = last->kind = SpanKind::free;
+  head->is_free = last->is_free = true;
   head->dirty = dirty;
   head->free.since = since;
   (dirty ? dirty_spans : clean_spans).insert(head);
@@ -72,32 +73,29 @@ void make_busy(Descriptor* head) {
     if (head->free.since != kNever) unlink_by_age(head);
     add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
   }
-  last_of(head)->kind = SpanKind::none;
-  head->kind = SpanKind::busy;
+  head->is_free = last_of(head)->is_free = false;
 }
 
 // The free span that ends just before `head`, or null.
 Descriptor* free_before(Descriptor* head) {
   if (region_of(head) == 0) return nullptr;
   Descriptor* last = head - 1;
-  return last->kind == SpanKind::free ? last - (last->regions - 1) : nullptr;
+  return last->is_free ? last - (last->regions - 1) : nullptr;
 }
 
 // The free span that starts just after `head`, or null.
 Descriptor* free_after(const Arena& arena, Descriptor* head) {
   if (region_of(head) + head->regions >= arena.frontier) return nullptr;
   Descriptor* next = head + head->regions;
-  return next->kind == SpanKind::free ? next : nullptr;
+  return next->is_free ? next : nullptr;
 }
 
 // Frees a busy span, merged with neighbours of its kind.
 void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
-  head->kind = SpanKind::none;
   if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
     make_busy(next);
-    next->kind = SpanKind::none;
     regions += next->regions;
   }
   if (Descriptor* before = free_before(head); before != nullptr && before->dirty == dirty) {
@@ -123,7 +121,6 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   make_busy(span);
   Descriptor* head = span + from;
   head->arena = span->arena;
-  head->kind = SpanKind::busy;
   head->regions = static_cast<std::uint32_t>(regions);
   if (from + regions < total) {
     Descriptor* tail = head + regions;
@@ -159,7 +156,6 @@ Descriptor* take_frontier_of(std::size_t number, std::size_t regions, std::size_
   }
   Descriptor* head = arena.descriptor(region);
   head->arena = static_cast<std::uint8_t>(number);
-  head->kind = SpanKind::busy;
   head->regions = static_cast<std::uint32_t>(regions);
   return head;
 }
@@ -233,7 +229,6 @@ Descriptor* span_split(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
   Descriptor* rest = head + regions;
   rest->arena = head->arena;
-  rest->kind = SpanKind::busy;
   rest->regions = head->regions - static_cast<std::uint32_t>(regions);
   head->regions = static_cast<std::uint32_t>(regions);
   return rest;
@@ -250,7 +245,7 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   } else {
     Descriptor* next = free_after(arena, head);
     if (next == nullptr || next->regions < missing) return false;
-    cut_out(next, 0, missing)->kind = SpanKind::none;
+    cut_out(next, 0, missing);
   }
   head->regions = static_cast<std::uint32_t>(regions);
   return true;

@@ -18,7 +18,7 @@
 namespace hakmem {
 
 struct Span {
-  Descriptor* head;  // kind busy, regions and arena set; region ids unused. Null: out of memory
+  Descriptor* head;  // regions and arena set; region ids unused. Null: out of memory
   bool zero;         // the memory reads as zero
 };
 
@@ -28,7 +28,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 // Gives a span back. Its region ids must be unused already. Purges what has waited too long.
 void span_free(Descriptor* head);
 
-// Cuts a busy, slab or large span in two: [0, regions) stays, the rest becomes a busy span.
+// Cuts a span in two that is not free: [0, regions) stays, the rest becomes a span of its own.
 Descriptor* span_split(Descriptor* head, std::size_t regions);
 
 // Extends a span to `regions` regions if what follows is free. The ids of the new part are unused.

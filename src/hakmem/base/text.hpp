@@ -11,8 +11,8 @@ class Text {
  public:
   Text& add(const char* words);
   Text& add_number(std::uint64_t value, unsigned width = 0);  // right-aligned in `width` columns
-  Text& add_pointer(const void* p);                            // 0x and hexadecimal digits
-  Text& add_padded(const char* words, unsigned width);         // left-aligned in `width` columns
+  Text& add_pointer(const void* p);                           // 0x and hexadecimal digits
+  Text& add_padded(const char* words, unsigned width);        // left-aligned in `width` columns
   Text& clear();
 
   // Writes the text to a file descriptor; errors are nobody's to hear and are dropped.

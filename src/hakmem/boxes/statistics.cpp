@@ -51,10 +51,27 @@ ClassSums sums_of_class(unsigned c) {
 
 bool is_unused(const ClassSums& sums) { return sums.counters.carves == 0; }
 
-void print_row(int fd, const char* kind, std::uint64_t name, const ClassSums& s) {
-  const BinCounters& n = s.counters;
+constexpr const char* kBandNames[kBands] = {"C0    1..16", "C1   17..32", "C2   33..64",
+                                            "C3  65..128", "C4 129..256", "C5 257..384",
+                                            "C6 385..512", "C7 513..1024"};
+
+constexpr unsigned kLabelWidth = 12;
+
+Text labelled(const char* label) {
   Text line;
-  line.add_padded(kind, 6).add_number(name, 6);
+  line.add_padded(label, kLabelWidth);
+  return line;
+}
+
+// Sizes of the second family, which are aligned to themselves, are marked with an @.
+Text labelled_size(unsigned c) {
+  Text line;
+  line.add_number(kSizeClasses[c].size, kLabelWidth - 2).add(c < kOrdinaryClasses ? "  " : " @");
+  return line;
+}
+
+void print_row(int fd, Text line, const ClassSums& s) {
+  const BinCounters& n = s.counters;
   for (const std::uint64_t value :
        {n.carves, n.carved, n.refills, n.refilled, n.flushes, n.flushed, n.collects, n.collected}) {
     line.add_number(value, 11);
@@ -65,11 +82,15 @@ void print_row(int fd, const char* kind, std::uint64_t name, const ClassSums& s)
 
 void print_head(int fd) {
   Text()
-      .add("hakmem: statistics (batches and objects; sizes in KiB; objects in caches count as live)\n")
+      .add(
+          "hakmem: statistics. Batches and objects of each class and band; held and live in KiB;\n")
+      .add(
+          "objects in caches count as live; collects are frees by other threads; @: aligned "
+          "family.\n")
       .write_to(fd);
   Text()
-      .add("  class     carves     carved    refills   refilled    flushes    flushed")
-      .add("    remote   remotely   slabs      held      live\n")
+      .add("class            carves     carved    refills   refilled    flushes    flushed")
+      .add("   collects  collected   slabs      held      live\n")
       .write_to(fd);
 }
 
@@ -111,21 +132,18 @@ MemoryStatistics memory_statistics() {
 
 void print_statistics(int fd) {
   print_head(fd);
-  ClassSums band{};
+  ClassSums bands[kBands + 1]{};  // the last one: everything larger
   ClassSums all{};
   for (unsigned c = 0; c < kClasses; ++c) {
     const ClassSums sums = sums_of_class(c);
-    if (!is_unused(sums)) print_row(fd, c < kOrdinaryClasses ? "size" : "align", kSizeClasses[c].size, sums);
-    add(band, sums);
+    if (!is_unused(sums)) print_row(fd, labelled_size(c), sums);
+    add(bands[band_of_class(c)], sums);
     add(all, sums);
-    const unsigned number = band_of_class(c);
-    const bool last_of_band = c >= kOrdinaryClasses || number == kBands || band_of_class(c + 1) != number;
-    if (last_of_band) {
-      if (number < kBands && c < kOrdinaryClasses && !is_unused(band)) print_row(fd, "band C", number, band);
-      band = ClassSums{};
-    }
   }
-  print_row(fd, "all", 0, all);
+  for (unsigned band = 0; band < kBands; ++band)
+    print_row(fd, labelled(kBandNames[band]), bands[band]);
+  print_row(fd, labelled("larger"), bands[kBands]);
+  print_row(fd, labelled("all"), all);
   print_memory(fd);
 }
 

@@ -32,9 +32,9 @@ struct alignas(kCacheLine) Cache {
       void** words[kSlots - kLimit];
     } limits;
   };
-  RegionId tag;          // of the thread's heap
+  RegionId tag;  // of the thread's heap
   enum class Phase : unsigned char { fresh, attached, gone } phase;
-  ThreadState* thread;   // what the slow door needs; null unless attached
+  ThreadState* thread;  // what the slow door needs; null unless attached
 };
 static_assert(sizeof(Cache) < 1024);
 

@@ -27,7 +27,8 @@ struct alignas(kCacheLine) ThreadState {
   Outbox outbox;
   Magazine magazines[kClasses];
   void* first_words[(kPage - 2 * sizeof(std::size_t) - sizeof(Outbox) -
-                     kClasses * sizeof(Magazine) - kCacheLine) / sizeof(void*)];
+                     kClasses * sizeof(Magazine) - kCacheLine) /
+                    sizeof(void*)];
 };
 static_assert(sizeof(ThreadState) <= ThreadState::kPage);
 

@@ -83,6 +83,13 @@ void free_segments(Heap* heap) {
   }
 }
 
+// Collects everything and gives back what is empty. The caller holds the door.
+void trim(Heap* heap) {
+  heap_drain(heap, kDrainAll);
+  free_empty_slabs(heap);
+  free_segments(heap);
+}
+
 Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
   Descriptor* span = take_span(heap, k);
   if (span == nullptr) return nullptr;
@@ -137,8 +144,7 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr && done == 0) {
       // Out of memory: everything that waits must be looked at before that is true.
-      heap_drain(heap, kDrainAll);
-      free_empty_slabs(heap);
+      trim(heap);
       slab = fullest_slab(bin);
       if (slab == nullptr) slab = new_slab(heap, bin, k);
     }
@@ -150,33 +156,42 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
 
 void heap_return(Heap* heap, void* const* objects, unsigned count) {
   const os::Locked inside(heap->door);
-  for (unsigned i = 0; i < count; ++i) {
-    void* p = objects[i];
-    const RegionId id = region_id_anywhere(p);
-    Descriptor* slab = slab_of(p, id);
+  BinCounters* counters = nullptr;
+  for (unsigned done = 0; done < count;) {
+    void* const* rest = objects + done;
+    Descriptor* slab = slab_of(*rest, region_id_anywhere(*rest));
+    if (HAK_UNLIKELY(slab == nullptr)) {
+      fatal_pointer("invalid pointer, into memory that is free:", *rest);
+    }
     // The region id alone is not trusted: a parked heap's id is used again by its next thread.
-    if (HAK_UNLIKELY(slab == nullptr)) fatal_pointer("invalid pointer, into memory that is free:", p);
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      remote_free(&p, 1);
+      remote_free(rest, 1);
+      ++done;
       continue;
     }
-    slab_return(slab, slab_index_checked(slab, p), p);
-    BinCounters& counters = heap->bins[class_of_slot(slab->slot)].counters;
-    ++counters.flushed;
-    if (i == 0) ++counters.flushes;
+    const unsigned returned = slab_return_run(slab, rest, count - done);
+    counters = &heap->bins[class_of_slot(slab->slot)].counters;
+    counters->flushed += returned;
+    done += returned;
     heap_reshelve(heap, slab);
+  }
+  if (counters != nullptr) ++counters->flushes;
+}
+
+void heaps_trim_idle() {
+  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
+    Heap* heap = heap_by_id(id);
+    if (!heap->door.try_lock()) continue;  // somebody is at work there
+    trim(heap);
+    heap->door.unlock();
   }
 }
 
-void heap_trim(Heap* heap) {
-  const os::Locked inside(heap->door);
-  heap_drain(heap, kDrainAll);
-  free_empty_slabs(heap);
-  free_segments(heap);
-}
-
 void heap_park(Heap* heap) {
-  heap_trim(heap);
+  {
+    const os::Locked inside(heap->door);
+    trim(heap);
+  }
   registry_park(heap);
 }
 

@@ -15,9 +15,9 @@
 namespace hakmem {
 
 struct BinCounters {
-  std::uint64_t carves, carved;    // visits, and objects that were never used before
-  std::uint64_t refills, refilled; // visits, and objects that were used before
-  std::uint64_t flushes, flushed;  // visits, and objects returned by the owner
+  std::uint64_t carves, carved;       // visits, and objects that were never used before
+  std::uint64_t refills, refilled;    // visits, and objects that were used before
+  std::uint64_t flushes, flushed;     // visits, and objects returned by the owner
   std::uint64_t collects, collected;  // slabs drained, and objects that other threads had freed
 };
 
@@ -69,8 +69,9 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
 // objects: one line, then abort.
 void heap_return(Heap* heap, void* const* objects, unsigned count);
 
-// Collects what other threads freed and gives empty slabs back.
-void heap_trim(Heap* heap);
+// Collects what other threads freed and gives empty slabs back, in every heap whose door nobody
+// holds: those of idle threads and parked ones included. The caller holds no door.
+void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
 

@@ -7,15 +7,20 @@ namespace hakmem {
 namespace {
 
 // Starts of large objects differ by a cache line, within the first page, so that arrays that are
-// used in parallel do not meet in the same sets of the cache.
+// used in parallel do not meet in the same sets of the cache. Objects whose span has no room for
+// that start at its beginning.
 constexpr std::size_t kStarts = 4096 / kCacheLine;
+constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
-std::size_t next_start(std::size_t slack) {
+bool has_room_for_start(std::size_t size) {
+  return (regions_for(size) << kRegionShift) - size >= kMostStart;
+}
+
+std::size_t next_start() {
   static constinit std::atomic<std::size_t> turn{0};  // order does not matter: relaxed
-  const std::size_t start = turn.fetch_add(1, std::memory_order_relaxed) % kStarts * kCacheLine;
-  return start <= slack ? start : align_down(slack, kCacheLine);
+  return turn.fetch_add(1, std::memory_order_relaxed) % kStarts * kCacheLine;
 }
 
 Descriptor* head_checked(const void* p) {
@@ -29,7 +34,9 @@ Descriptor* head_checked(const void* p) {
 }
 
 void become_large(Descriptor* head) {
-  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - head->start;
+  // Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
+  const std::size_t reserved = head->large.moved_start ? kMostStart : 0;
+  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved;
   tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
 }
 
@@ -40,10 +47,8 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment) {
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
-  const std::size_t slack = (regions << kRegionShift) - size;
-  span.head->kind = SpanKind::large;
-  span.head->start =
-      alignment <= kCacheLine ? static_cast<std::uint32_t>(next_start(slack)) : 0;
+  span.head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
+  span.head->start = span.head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
   become_large(span.head);
   return {memory_of(span.head) + span.head->start, span.zero};
 }
@@ -51,7 +56,6 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment) {
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
-  head->kind = SpanKind::busy;
   span_free(head);
 }
 
@@ -60,7 +64,7 @@ std::size_t large_usable(const void* p) { return head_checked(p)->large.bytes; }
 bool large_resize(void* p, std::size_t size) {
   Descriptor* head = head_checked(p);
   if (size > kMaxObjectBytes) return false;
-  const std::size_t regions = regions_for(head->start + size);
+  const std::size_t regions = regions_for(size + (head->large.moved_start ? kMostStart : 0));
   if (regions > head->regions) {
     if (!span_grow(head, regions)) return false;
   } else if (regions < head->regions) {
@@ -72,6 +76,8 @@ bool large_resize(void* p, std::size_t size) {
   return true;
 }
 
-std::size_t large_good_size(std::size_t size) { return regions_for(size) << kRegionShift; }
+std::size_t large_good_size(std::size_t size) {
+  return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);
+}
 
 }  // namespace hakmem

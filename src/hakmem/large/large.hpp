@@ -16,7 +16,8 @@ struct LargeObject {
 // `alignment` is a power of two up to kMaxAlignment.
 LargeObject large_allocate(std::size_t size, std::size_t alignment);
 
-// `p` lies in a region whose id is kRegionLarge. Ends the program when it is not the object's start.
+// `p` lies in a region whose id is kRegionLarge. Ends the program when it is not the object's
+// start.
 void large_free(void* p);
 
 // The bytes that may be used from `p` on.

@@ -41,7 +41,6 @@ bool protect(void* p, std::size_t bytes, int protection) {
 }
 
 bool advise_gone(void* p, std::size_t bytes) {
-  calls.fetch_add(1, std::memory_order_relaxed);
   if (madvise(p, bytes, MADV_DONTNEED) == 0) return true;
 #ifdef MADV_DONTNEED_LOCKED
   // Locked pages (mlockall) answer EINVAL to the plain advice.
@@ -64,6 +63,7 @@ bool purge_works() {
   }
   auto* probe = static_cast<volatile char*>(page);
   probe[bytes / 2] = 1;
+  calls.fetch_add(1, std::memory_order_relaxed);
   const bool works = advise_gone(page, bytes) && probe[bytes / 2] == 0;
   release(page, bytes);
   answer.store(works ? 1 : 2, std::memory_order_relaxed);
@@ -112,8 +112,6 @@ void refuse_huge_pages(void* p, std::size_t bytes) {
 
 std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }
 
-void fail_memory_call(std::uint64_t n) {
-  calls_until_failure.store(n, std::memory_order_relaxed);
-}
+void fail_memory_call(std::uint64_t n) { calls_until_failure.store(n, std::memory_order_relaxed); }
 
 }  // namespace hakmem::os

@@ -7,8 +7,7 @@ namespace {
 
 std::atomic<std::uint64_t>& remote_word(Descriptor* slab, unsigned words, unsigned w) {
   if (words <= kInlineWords) return slab->bits[w];
-  auto* outside =
-      reinterpret_cast<std::atomic<std::uint64_t>*>(arena_of(slab).remote_bits.base);
+  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(arena_of(slab).remote_bits.base);
   return outside[region_of(slab) * kMaxWords + w];
 }
 

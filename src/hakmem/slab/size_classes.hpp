@@ -40,13 +40,13 @@ constexpr unsigned slot_of_class(unsigned c) { return c / 4 * 8 + c % 4; }
 constexpr unsigned class_of_slot(unsigned slot) { return slot / 8 * 4 + slot % 4; }
 
 struct SizeClass {
-  std::uint32_t size;       // bytes of an object
-  std::uint8_t regions;     // of a slab: 1, 2, 4 or 8, and the slab is aligned to that many
-  std::uint8_t slot;        // in the cache and in region ids
-  std::uint16_t capacity;   // objects of a slab
-  std::uint16_t words;      // of its bitmap
-  std::uint16_t colours;    // starts of the first object, 64 B apart
-  std::uint64_t reciprocal; // ceil(2^40 / size): exact for every offset within a slab
+  std::uint32_t size;        // bytes of an object
+  std::uint8_t regions;      // of a slab: 1, 2, 4 or 8, and the slab is aligned to that many
+  std::uint8_t slot;         // in the cache and in region ids
+  std::uint16_t capacity;    // objects of a slab
+  std::uint16_t words;       // of its bitmap
+  std::uint16_t colours;     // starts of the first object, 64 B apart
+  std::uint64_t reciprocal;  // ceil(2^40 / size): exact for every offset within a slab
 };
 
 inline constexpr unsigned kReciprocalShift = 40;
@@ -97,8 +97,8 @@ inline constexpr std::array<SizeClass, kClasses> kSizeClasses = detail::make_cla
 constexpr unsigned class_of_size(std::size_t size) {
   if (size <= 128) return size == 0 ? 0 : static_cast<unsigned>((size - 1) / 16);
   const auto doubling = static_cast<unsigned>(std::bit_width(size - 1)) - 8;
-  return 8 + doubling * 4 + static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >>
-                                                  (5 + doubling));
+  return 8 + doubling * 4 +
+         static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
 }
 
 // The class for an alignment (a power of two); kClasses when only a span will do.

@@ -43,6 +43,19 @@ class LocalBits {
   std::uint64_t* words_;
 };
 
+constexpr const char* kNeverAllocated = "invalid pointer, never allocated:";
+
+// The number of the object that starts `offset` bytes behind the first one.
+HAK_INLINE unsigned index_checked(const SizeClass& k, std::size_t offset, const void* p) {
+  // Before the first object the offset wraps around and is larger than any slab.
+  const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
+  if (HAK_UNLIKELY(offset >= k.regions * kRegionBytes || index * k.size != offset)) {
+    fatal_pointer("invalid pointer, into the middle of an object:", p, k.size);
+  }
+  if (HAK_UNLIKELY(index >= k.capacity)) fatal_pointer(kNeverAllocated, p, k.size);
+  return static_cast<unsigned>(index);
+}
+
 const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index) {
   return memory_of(slab) + slab->start + std::size_t{index} * k.size;
 }
@@ -57,7 +70,6 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
   }
-  span->kind = SpanKind::slab;
   // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
   span->owner.store(owner, std::memory_order_release);
   const RegionId id = tag_of_owner(owner) | k.slot;
@@ -67,7 +79,6 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
 void slab_destroy(Descriptor* slab) {
   tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
   slab->owner.store(0, std::memory_order_release);
-  slab->kind = SpanKind::busy;
 }
 
 unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
@@ -99,39 +110,31 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   return count;
 }
 
-Descriptor* slab_of(const void* p, RegionId id) {
-  const unsigned slot = slot_of(id);
-  if (owner_of(id) == 0 || slot >= kSlots) return nullptr;
-  const Arena* arena = arena_of(p);
-  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
-  const std::size_t regions = kSizeClasses[class_of_slot(slot)].regions;
-  return arena->descriptor(region & ~(regions - 1));
-}
-
 unsigned slab_index_checked(const Descriptor* slab, const void* p) {
   const SizeClass& k = class_of(slab);
-  const std::size_t offset = address_of(p) - address_of(memory_of(slab)) - slab->start;
-  // Before the first object the difference wraps around and is larger than any slab.
-  const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
-  if (HAK_UNLIKELY(offset >= k.regions * kRegionBytes || index * k.size != offset)) {
-    fatal_pointer("invalid pointer, into the middle of an object:", p, k.size);
-  }
-  if (HAK_UNLIKELY(index >= k.capacity)) {
-    fatal_pointer("invalid pointer, never allocated:", p, k.size);
-  }
-  return static_cast<unsigned>(index);
+  return index_checked(k, address_of(p) - address_of(memory_of(slab)) - slab->start, p);
 }
 
-void slab_return(Descriptor* slab, unsigned index, const void* p) {
+unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count) {
+  const SizeClass& k = class_of(slab);
+  const std::uintptr_t begin = address_of(memory_of(slab));
+  const std::size_t length = k.regions * kRegionBytes;
+  const unsigned frontier = slab->slab.frontier;
   LocalBits bits(slab);
-  const std::uint64_t bit = std::uint64_t{1} << (index % 64);
-  const std::uint64_t word = bits.word(index / 64);
-  if (HAK_UNLIKELY((word & bit) != 0)) fatal_pointer("double free of", p, class_of(slab).size);
-  if (HAK_UNLIKELY(index >= slab->slab.frontier)) {
-    fatal_pointer("invalid pointer, never allocated:", p, class_of(slab).size);
-  }
-  bits.store(index / 64, word | bit);
-  ++slab->slab.free;
+  unsigned done = 0;
+  do {
+    const void* p = objects[done];
+    const std::size_t offset = address_of(p) - begin;
+    if (offset >= length) break;
+    const unsigned index = index_checked(k, offset - slab->start, p);
+    const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+    const std::uint64_t word = bits.word(index / 64);
+    if (HAK_UNLIKELY((word & bit) != 0)) fatal_pointer("double free of", p, k.size);
+    if (HAK_UNLIKELY(index >= frontier)) fatal_pointer(kNeverAllocated, p, k.size);
+    bits.store(index / 64, word | bit);
+  } while (++done < count);
+  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + done);
+  return done;
 }
 
 void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
@@ -143,7 +146,7 @@ void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
   }
   const unsigned last = w * 64 + 63 - static_cast<unsigned>(std::countl_zero(mask));
   if (HAK_UNLIKELY(last >= slab->slab.frontier)) {
-    fatal_pointer("invalid pointer, never allocated:", object_at(slab, k, last), k.size);
+    fatal_pointer(kNeverAllocated, object_at(slab, k, last), k.size);
   }
   bits.store(w, word | mask);
   slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + count_bits(mask));

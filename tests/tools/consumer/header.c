@@ -1,4 +1,4 @@
-/* hakmem.h in strict C; compiled as C99 and C11, never run. */
+/* hakmem.h in strict C; compiled as C99, C11 and C17, never run. */
 #include <hakmem/hakmem.h>
 
 size_t round_trip(size_t size);
