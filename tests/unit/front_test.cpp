@@ -287,7 +287,7 @@ TEST(ThreadTest, FlushAllReturnsArraysAndOutbox) {
       EXPECT_EQ(n.carved + n.refilled, n.flushed);
     }
     EXPECT_EQ(cache.thread->outbox.count, 0u);
-    heap_trim(other);
+    heaps_trim_idle();
     EXPECT_EQ(other->bins[3].counters.collected, 1u);
   });
 }
@@ -370,7 +370,7 @@ TEST(ThreadTest, WithoutMetadataThereIsNoCacheButMemoryStillComes) {
           for (void* p : objects) give(c, p);
         }
         cache_flush_all();
-        heap_trim(current_heap);
+        heaps_trim_idle();
         EXPECT_EQ(span_statistics().used, 0u);
       },
       {{"HAKMEM_ARENA_BYTES", "256M"}});
