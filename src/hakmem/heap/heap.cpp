@@ -178,6 +178,11 @@ void heap_return(Heap* heap, void* const* objects, unsigned count) {
   if (counters != nullptr) ++counters->flushes;
 }
 
+void heap_trim(Heap* heap) {
+  const os::Locked inside(heap->door);
+  trim(heap);
+}
+
 void heaps_trim_idle() {
   for (std::uint32_t id = 1; id <= heap_count(); ++id) {
     Heap* heap = heap_by_id(id);
@@ -188,10 +193,7 @@ void heaps_trim_idle() {
 }
 
 void heap_park(Heap* heap) {
-  {
-    const os::Locked inside(heap->door);
-    trim(heap);
-  }
+  heap_trim(heap);
   registry_park(heap);
 }
 

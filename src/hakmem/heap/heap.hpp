@@ -69,8 +69,10 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
 // objects: one line, then abort.
 void heap_return(Heap* heap, void* const* objects, unsigned count);
 
-// Collects what other threads freed and gives empty slabs back, in every heap whose door nobody
-// holds: those of idle threads and parked ones included. The caller holds no door.
+// Collects what other threads freed and gives empty slabs back. The caller holds no door.
+void heap_trim(Heap* heap);
+
+// The same in every heap whose door nobody holds: those of idle threads and parked ones included.
 void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
