@@ -1,5 +1,7 @@
 // hakmem.h: every function, and errno.
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -426,18 +428,29 @@ TEST(ApiConcurrent, ObjectsWanderBetweenThreads) {
 // "Every function may be called from any thread at any time."
 TEST(ApiConcurrent, StatisticsAndCollectAtAnyTime) {
   in_child([] {
-    std::atomic<bool> done{false};
+    const int nowhere = open("/dev/null", O_WRONLY);
+    std::atomic<int> allocated{0};
+    std::atomic<int> asked{0};
+    constexpr int kObjects = 2000;
     std::thread worker([&] {
+      // The heap grows all the time, and so does what is known of it.
       std::vector<void*> objects;
-      for (int i = 0; i < 40000; ++i) objects.push_back(hak_malloc(1 + i % 2000));
+      for (int i = 0; i < kObjects; ++i) {
+        objects.push_back(hak_malloc(i % 2 == 0 ? 200000 : 1000));
+        if (i % 100 == 0) {
+          while (asked < i / 100) sched_yield();
+        }
+        allocated = i + 1;
+      }
       for (void* p : objects) hak_free(p);
-      done = true;
     });
-    while (!done) {
-      EXPECT_FALSE(statistics().empty());
+    while (allocated < kObjects) {
+      hak_print_stats(nowhere);
       hak_collect(true);
+      ++asked;
     }
     worker.join();
+    close(nowhere);
   });
 }
 

@@ -33,7 +33,8 @@ void expect_ids(const char* p, std::size_t usable) {
   for (std::size_t region = first + 1; region <= last; ++region) {
     ASSERT_EQ(region_id_of(reinterpret_cast<char*>(region << kRegionShift)), kRegionInterior);
   }
-  ASSERT_NE(region_id_of(p + usable), kRegionInterior);
+  const std::size_t behind = align_up(address_of(p) + usable, kRegionBytes);
+  ASSERT_NE(region_id_of(reinterpret_cast<char*>(behind)), kRegionInterior);
 }
 
 TEST(Large, AlignmentsUpToAGigabyte) {
