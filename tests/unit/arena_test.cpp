@@ -267,6 +267,9 @@ TEST(ArenaTest, SurvivesFailingCalls) {
   }
 }
 
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+// (Emulators do not hold the limit, and ThreadSanitizer cannot live with one.)
+
 // A limit lowered since the reservation: the unused tail goes back, pointers there are outside.
 TEST(ArenaTest, HonoursALimitLoweredLater) {
   in_child(
@@ -302,6 +305,8 @@ TEST(ArenaTest, HonoursALimitLoweredLater) {
       },
       {{"HAKMEM_ARENA_BYTES", "4G"}, {"HAKMEM_COMMIT_STEP", "1M"}});
 }
+
+#endif
 
 // ---- the metadata heap -------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ TEST(HeapTest, RefillTakesTheFullestFirst) {
           unsigned fullest = ~0u;
           std::map<Descriptor*, unsigned> levels;
           for (Descriptor* slab : slabs) {
-            if (slab->owner == 0 || slab_available(slab) == 0) continue;
+            if (slab->owner.load() == 0 || slab_available(slab) == 0) continue;
             levels[slab] = naive_level(slab);
             fullest = std::min(fullest, levels[slab]);
           }
@@ -173,7 +173,7 @@ TEST(HeapTest, EmptySlabsAreBoundedByTheProfile) {
             EXPECT_EQ(bin.empty, config::empty_slabs());
             EXPECT_EQ(bin.slabs, config::empty_slabs());
           }
-          heap_trim(heap);
+          heaps_trim_idle();
           for (const Bin& bin : heap->bins) EXPECT_EQ(bin.slabs, 0u);
           EXPECT_EQ(span_statistics().used, 0u);  // segments too
         },
@@ -194,7 +194,7 @@ TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
           EXPECT_EQ(span_statistics().used - before, 4 * k.regions * kRegionBytes);
           give_back(heap, all);
         }
-        heap_trim(heap);
+        heaps_trim_idle();
         EXPECT_EQ(span_statistics().used, 0u);
       },
       {{"HAKMEM_SEGMENT_SLABS", "4"}});
@@ -211,7 +211,7 @@ TEST(HeapRemote, ObjectsComeHome) {
       std::shuffle(all.begin(), all.end(), random);
       free_remotely(all);
       EXPECT_EQ(held(heap, c), all.size());
-      heap_trim(heap);
+      heaps_trim_idle();
       EXPECT_EQ(held(heap, c), 0u);
       EXPECT_EQ(heap->bins[c].counters.collected, all.size());
       EXPECT_EQ(heap->bins[c].counters.collects, 3u);  // once a slab
@@ -255,7 +255,7 @@ TEST(HeapRemote, OutboxIsFlushedWhenFull) {
     outbox_flush(outbox);
     outbox_flush(outbox);
     EXPECT_EQ(outbox.count, 0u);
-    heap_trim(heap);
+    heaps_trim_idle();
     EXPECT_EQ(held(heap, 4), 0u);
   });
 }
@@ -267,7 +267,7 @@ TEST(HeapRemote, ReturnSendsOthersObjectsHome) {
     const std::vector<void*> objects = refill(other, 2, 10);
     give_back(mine, objects);
     EXPECT_EQ(mine->bins[2].counters.flushed, 0u);
-    heap_trim(other);
+    heaps_trim_idle();
     EXPECT_EQ(held(other, 2), 0u);
   });
 }
@@ -290,7 +290,7 @@ TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
     const std::vector<void*> objects = refill(heap, 2, 10);
     Descriptor* slab = slab_at(objects[0]);
     give_back(heap, objects);
-    heap_trim(heap);
+    heaps_trim_idle();
     ASSERT_EQ(slab->owner.load(), 0u);
     push_late(heap, slab, 5);
     drain(heap);
@@ -375,7 +375,7 @@ TEST(Registry, AParkedHeapKeepsItsObjectsAndIsTakenWhole) {
       }
       give_back(again, objects[c]);
     }
-    heap_trim(again);
+    heaps_trim_idle();
     for (unsigned c = 0; c < kClasses; ++c) EXPECT_EQ(held(again, c), 0u);
     EXPECT_EQ(span_statistics().used, 0u);
   });
@@ -438,7 +438,7 @@ TEST(HeapFault, MisuseIsNamed) {
   expect_fatal("double free of 0x", with_objects([](Heap* heap, Objects o) {
                  give_back(heap, {o[3]});
                  free_remotely({o[3]});
-                 heap_trim(heap);
+                 heaps_trim_idle();
                }));
   expect_fatal(
       "invalid pointer, into the middle of an object: 0x",
@@ -449,13 +449,13 @@ TEST(HeapFault, MisuseIsNamed) {
   expect_fatal("invalid pointer, into memory that is free: 0x",
                with_objects([](Heap* heap, Objects o) {
                  give_back(heap, o);
-                 heap_trim(heap);
+                 heaps_trim_idle();
                  give_back(heap, {o[0]});
                }));
   expect_fatal("invalid pointer, into memory that is free: 0x",
                with_objects([](Heap* heap, Objects o) {
                  give_back(heap, o);
-                 heap_trim(heap);
+                 heaps_trim_idle();
                  free_remotely({o[0]});
                }));
   expect_fatal("invalid pointer, never allocated: 0x", with_objects([](Heap* heap, Objects o) {
@@ -518,7 +518,7 @@ TEST(HeapConcurrent, NothingIsLostAndNothingComesTwice) {
       box.closed = true;
     }
     for (std::thread& thread : threads) thread.join();
-    heap_trim(heap);
+    heaps_trim_idle();
     std::uint64_t collected = 0;
     for (const Bin& bin : heap->bins) {
       EXPECT_EQ(bin.slabs, 0u);
@@ -565,7 +565,7 @@ TEST(HeapConcurrent, HeapsChangeHands) {
     }
     for (std::thread& thread : threads) thread.join();
     free_remotely(shared);
-    for (std::uint32_t id = 1; id <= heap_count(); ++id) heap_trim(heap_by_id(id));
+    heaps_trim_idle();
     EXPECT_LE(heap_count(), 5u);
     EXPECT_EQ(span_statistics().used, 0u);
   });

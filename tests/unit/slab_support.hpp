@@ -31,12 +31,13 @@ inline std::vector<void*> popped(unsigned (*give)(Descriptor*, void**, unsigned)
   return array;
 }
 
+inline void give_back(Descriptor* slab, void* p) { EXPECT_EQ(slab_return_run(slab, &p, 1), 1u); }
+
 // Returns the objects [0, count), none of which is free, and gives the slab back.
 inline void retire(Descriptor* slab, unsigned count) {
   char* first = memory_of(slab) + slab->start;
   for (unsigned i = 0; i < count; ++i) {
-    void* p = first + std::size_t{i} * class_of(slab).size;
-    EXPECT_EQ(slab_return_run(slab, &p, 1), 1u);
+    give_back(slab, first + std::size_t{i} * class_of(slab).size);
   }
   EXPECT_TRUE(slab_is_empty(slab));
   slab_destroy(slab);

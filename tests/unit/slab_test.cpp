@@ -19,8 +19,6 @@ unsigned index_of(const Descriptor* slab, const void* p) {
   return static_cast<unsigned>(offset / k.size);
 }
 
-void give_back(Descriptor* slab, void* p) { EXPECT_EQ(slab_return_run(slab, &p, 1), 1u); }
-
 // Outside bitmaps have a summary: it names exactly the words that are not zero.
 void expect_summary_true(const Descriptor* slab) {
   const SizeClass& k = class_of(slab);
@@ -136,6 +134,38 @@ TEST(Slab, AgreesWithASetOfIndexes) {
       ASSERT_TRUE(slab_is_empty(slab));
       slab_destroy(slab);
       span_free(slab);
+    }
+  });
+}
+
+// A run ends where the objects of another slab begin.
+TEST(Slab, RunsReturnAtOnce) {
+  in_child([] {
+    std::mt19937 random(4);
+    for (const SizeClass& k : kSizeClasses) {
+      Descriptor* slabs[2] = {make_slab(k, 0), make_slab(k, 1)};
+      std::vector<void*> objects;
+      for (Descriptor* slab : slabs) {
+        for (void* p : popped(slab_carve, slab, k.capacity)) objects.push_back(p);
+      }
+      std::shuffle(objects.begin(), objects.end(), random);
+      const auto owner_of_object = [](const void* p) { return slab_of(p, region_id_of(p)); };
+      for (std::size_t i = 0; i < objects.size();) {
+        Descriptor* slab = owner_of_object(objects[i]);
+        const std::size_t most = std::min<std::size_t>(objects.size() - i, 1 + random() % 8);
+        std::size_t run = 1;
+        while (run < most && owner_of_object(objects[i + run]) == slab) ++run;
+        const unsigned free = slab->slab.free;
+        ASSERT_EQ(slab_return_run(slab, &objects[i], static_cast<unsigned>(most)), run);
+        ASSERT_EQ(slab->slab.free, free + run);
+        expect_summary_true(slab);
+        i += run;
+      }
+      for (Descriptor* slab : slabs) {
+        ASSERT_TRUE(slab_is_empty(slab));
+        slab_destroy(slab);
+        span_free(slab);
+      }
     }
   });
 }
