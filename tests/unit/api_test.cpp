@@ -303,8 +303,7 @@ TEST(Api, StatisticsNameClassesAndBands) {
   });
 }
 
-// ---- the n-th memory system call fails
-// ------------------------------------------------------------
+// ---- the n-th memory system call fails ----------------------------------------------------------
 
 TEST(ApiFailure, EachCallInTurn) {
   for (std::uint64_t n = 1; n <= 25; ++n) {
@@ -343,8 +342,7 @@ TEST(ApiFailure, EachCallInTurn) {
   }
 }
 
-// ---- what ends the program
-// -------------------------------------------------------------------------
+// ---- what ends the program ----------------------------------------------------------------------
 
 TEST(ApiFault, MisuseIsNamed) {
   expect_fatal("double free of 0x", [] {
@@ -394,8 +392,7 @@ TEST(ApiFault, MisuseIsNamed) {
                [] { EXPECT_EQ(hak_realloc(opaque(static_cast<void*>(&not_ours)), 5), nullptr); });
 }
 
-// ---- threads
-// -----------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------
 
 TEST(ApiConcurrent, ObjectsWanderBetweenThreads) {
   in_child([] {

@@ -1,6 +1,7 @@
 // arena/arena.cpp and region_map.hpp: reservation, ids, descriptors, guards, further arenas.
 #include <sys/resource.h>
 
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -221,6 +222,9 @@ TEST(ArenaTest, AnArenaIsAsLargeAsAsked) {
 TEST(ArenaTest, ThereIsAMostOfArenas) {
   in_child(
       [] {
+        // Without a limit each arena would be as large as all before it.
+        const rlimit limit{std::size_t{100} << 30, RLIM_INFINITY};
+        ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
         for (std::size_t i = 0; i < kMaxArenas; ++i) ASSERT_TRUE(arena_add(1)) << i;
         EXPECT_FALSE(arena_add(1));
         std::vector<const char*> bases;

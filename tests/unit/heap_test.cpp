@@ -1,4 +1,6 @@
 // Heaps: refill, return, drain, park. The tests act as threads' front ends without a cache.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -398,6 +400,9 @@ TEST(Registry, ParkedHeapsAreUsedBeforeNewOnes) {
 TEST(HeapTest, LooksAtAllThatWaitsBeforeMemoryIsOut) {
   in_child(
       [] {
+        // Without a limit each further arena would be as large as all before it.
+        const rlimit limit{std::size_t{64} << 30, RLIM_INFINITY};
+        ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
         Heap* heap = new_heap();
         std::vector<void*> waiting = take_slabs(heap, 19, 40);
         while (span_allocate(1).head != nullptr) {

@@ -104,8 +104,7 @@ TEST(RemoteFault, NeverAllocated) {
   });
 }
 
-// ---- several threads free objects of one slab while the owner drains it
-// ---------------------------
+// ---- several threads free objects of one slab while the owner drains it -------------------------
 
 // `rounds` times the owner hands out all objects; each freer returns its share, in random portions.
 void churn(unsigned c, unsigned freers, int rounds) {

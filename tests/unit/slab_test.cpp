@@ -227,8 +227,7 @@ TEST(Slab, NoSlabWhereThereIsNone) {
   });
 }
 
-// ---- what ends the program: for a class with an inline and one with an outside bitmap
-// -------------
+// ---- what ends the program: for a class with an inline and one with an outside bitmap -----------
 
 class SlabFault : public testing::TestWithParam<unsigned> {
  protected:

@@ -37,8 +37,7 @@ Descriptor* take(std::size_t regions, std::size_t alignment = 1) {
   return span;
 }
 
-// ---- the model
-// -----------------------------------------------------------------------------------
+// ---- the model ----------------------------------------------------------------------------------
 
 // One arena that is never full: free spans by first region, and what each operation must do.
 class Model {
@@ -327,8 +326,7 @@ TEST(Spans, ImpossibleRequests) {
       kNeverPurge);
 }
 
-// ---- several arenas
-// ------------------------------------------------------------------------------
+// ---- several arenas -----------------------------------------------------------------------------
 
 TEST(Spans, AFurtherArenaComesWhenTheFirstIsFull) {
   in_child(
@@ -338,7 +336,7 @@ TEST(Spans, AFurtherArenaComesWhenTheFirstIsFull) {
         EXPECT_EQ(spans.back()->arena, 2);
         EXPECT_TRUE(std::any_of(spans.begin(), spans.end(), [](auto* s) { return s->arena == 1; }));
         // What is larger than the arenas gets one of its own.
-        Descriptor* large = take(3 * arenas[0].regions);
+        Descriptor* large = take(20 * arenas[0].regions);
         EXPECT_EQ(large->arena, 3);
         for (Descriptor* span : spans) span_free(span);
         span_free(large);
@@ -429,8 +427,7 @@ TEST(Spans, SurviveFailingCalls) {
   }
 }
 
-// ---- purging
-// ---------------------------------------------------------------------------------------
+// ---- purging ------------------------------------------------------------------------------------
 
 #ifdef __x86_64__  // emulators may ignore the advice to purge
 
@@ -561,8 +558,7 @@ TEST(Purge, AnOlderClockReadingPurgesNothing) {
 
 #endif
 
-// ---- threads
-// ---------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------
 
 TEST(SpansConcurrent, NoTwoThreadsHaveTheSameRegion) {
   in_child(
