@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kVariable = "HAKMEM_PURGE_DELAY";
 
 Environment with(const char* name, const char* value) {
-  return {{"HAKMEM_PAGE_SIZE", nullptr}, {name, value}};
+  return {{"HAKMEM_PAGE_SIZE", nullptr}, {"HAKMEM_ARENA_BYTES", nullptr}, {name, value}};
 }
 
 TEST(Options, TableIsSound) {
