@@ -1,7 +1,6 @@
 // arena/arena.cpp and region_map.hpp: reservation, ids, descriptors, guards, further arenas.
 #include <sys/resource.h>
 
-
 #include <algorithm>
 #include <cstring>
 #include <set>
