@@ -227,6 +227,8 @@ TEST(HeapRemote, AVisitDrainsABoundedNumberOfSlabs) {
     Heap* heap = new_heap();
     constexpr unsigned kSlabs = 50;
     std::vector<void*> all = take_slabs(heap, 19, kSlabs);
+    // A visit that would need a new slab drains more first: give this class one with room.
+    ASSERT_EQ(refill(heap, 3, 1).size(), 1u);
     free_remotely(all);
     BinCounters& n = heap->bins[19].counters;
     unsigned visits = 0;
