@@ -218,6 +218,7 @@ TEST(ArenaTest, AnArenaIsAsLargeAsAsked) {
       kSmall);
 }
 
+#ifdef ADDRESS_SPACE_CAN_BE_LIMITED
 TEST(ArenaTest, ThereIsAMostOfArenas) {
   in_child(
       [] {
@@ -236,6 +237,8 @@ TEST(ArenaTest, ThereIsAMostOfArenas) {
       },
       kSmall);
 }
+
+#endif
 
 TEST(ArenaTest, ImpossibleSizesAreRefused) {
   in_child(
@@ -270,8 +273,7 @@ TEST(ArenaTest, SurvivesFailingCalls) {
   }
 }
 
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-// (Emulators do not hold the limit, and ThreadSanitizer cannot live with one.)
+#ifdef ADDRESS_SPACE_CAN_BE_LIMITED
 
 // A limit lowered since the reservation: the unused tail goes back, pointers there are outside.
 TEST(ArenaTest, HonoursALimitLoweredLater) {

@@ -10,6 +10,11 @@
 #include <utility>
 #include <vector>
 
+// Sanitizers cannot live with a limit of address space, and emulators do not hold one.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SPACE_CAN_BE_LIMITED 1
+#endif
+
 // Laid over the environment; null: the variable is not set.
 using Environment = std::vector<std::pair<const char*, const char*>>;
 

@@ -399,6 +399,7 @@ TEST(Registry, ParkedHeapsAreUsedBeforeNewOnes) {
 
 // ---- the end of memory --------------------------------------------------------------------------
 
+#ifdef ADDRESS_SPACE_CAN_BE_LIMITED
 TEST(HeapTest, LooksAtAllThatWaitsBeforeMemoryIsOut) {
   in_child(
       [] {
@@ -425,6 +426,8 @@ TEST(HeapTest, LooksAtAllThatWaitsBeforeMemoryIsOut) {
       },
       {{"HAKMEM_ARENA_BYTES", "4M"}, {"HAKMEM_SEGMENT_SLABS", "1"}});
 }
+
+#endif
 
 // ---- what ends the program ----------------------------------------------------------------------
 
