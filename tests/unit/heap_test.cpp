@@ -1,7 +1,6 @@
-// Heaps: refill, return, drain, park. The tests act as threads' front ends without a cache.
+// Heaps: refill, return, park, the end of memory, misuse.
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -9,63 +8,11 @@
 #include <random>
 #include <set>
 #include <thread>
-#include <vector>
 
-#include "child.hpp"
-#include "hakmem/arena/spans.hpp"
-#include "hakmem/config/options.hpp"
-#include "hakmem/heap/registry.hpp"
+#include "heap_support.hpp"
 
 namespace hakmem {
 namespace {
-
-Heap* new_heap() {
-  if (arena_count.load() == 0) {
-    EXPECT_TRUE(arena_add(1));
-  }
-  Heap* heap = heap_acquire();
-  EXPECT_NE(heap, nullptr);
-  return heap;
-}
-
-// Up to `count` objects, in the order in which a cache pops them.
-std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
-  std::vector<void*> array(count);
-  const unsigned got = heap_refill(heap, kSizeClasses[c], array.data() + count, count);
-  EXPECT_LE(got, count);
-  array.erase(array.begin(), array.begin() + (count - got));
-  std::reverse(array.begin(), array.end());
-  return array;
-}
-
-void give_back(Heap* heap, const std::vector<void*>& objects) {
-  heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()));
-}
-
-void free_remotely(const std::vector<void*>& objects) {
-  for (std::size_t i = 0; i < objects.size(); i += Outbox::kCapacity) {
-    const std::size_t count = std::min<std::size_t>(Outbox::kCapacity, objects.size() - i);
-    remote_free(objects.data() + i, static_cast<unsigned>(count));
-  }
-}
-
-Descriptor* slab_at(const void* p) { return slab_of(p, region_id_anywhere(p)); }
-
-// What the programs and the caches hold of a class, by the counters.
-std::uint64_t held(const Heap* heap, unsigned c) {
-  const BinCounters& n = heap->bins[c].counters;
-  return n.carved + n.refilled - n.flushed - n.collected;
-}
-
-std::vector<void*> take_slabs(Heap* heap, unsigned c, unsigned slabs) {
-  std::vector<void*> all;
-  for (unsigned i = 0; i < slabs; ++i) {
-    const std::vector<void*> some = refill(heap, c, kSizeClasses[c].capacity);
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  EXPECT_EQ(all.size(), std::size_t{slabs} * kSizeClasses[c].capacity);
-  return all;
-}
 
 TEST(HeapTest, RefillGivesAscendingObjectsOfTheClass) {
   in_child([] {
@@ -200,138 +147,6 @@ TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
         EXPECT_EQ(span_statistics().used, 0u);
       },
       {{"HAKMEM_SEGMENT_SLABS", "4"}});
-}
-
-// ---- remote free --------------------------------------------------------------------------------
-
-TEST(HeapRemote, ObjectsComeHome) {
-  in_child([] {
-    Heap* heap = new_heap();
-    std::mt19937 random(5);
-    for (unsigned c = 0; c < kClasses; ++c) {
-      std::vector<void*> all = take_slabs(heap, c, 3);
-      std::shuffle(all.begin(), all.end(), random);
-      free_remotely(all);
-      EXPECT_EQ(held(heap, c), all.size());
-      heaps_trim_idle();
-      EXPECT_EQ(held(heap, c), 0u);
-      EXPECT_EQ(heap->bins[c].counters.collected, all.size());
-      EXPECT_EQ(heap->bins[c].counters.collects, 3u);  // once a slab
-    }
-    EXPECT_EQ(span_statistics().used, 0u);
-  });
-}
-
-TEST(HeapRemote, AVisitDrainsABoundedNumberOfSlabs) {
-  in_child([] {
-    Heap* heap = new_heap();
-    constexpr unsigned kSlabs = 50;
-    std::vector<void*> all = take_slabs(heap, 19, kSlabs);
-    // A visit that would need a new slab drains more first: give this class one with room.
-    ASSERT_EQ(refill(heap, 3, 1).size(), 1u);
-    free_remotely(all);
-    BinCounters& n = heap->bins[19].counters;
-    unsigned visits = 0;
-    while (n.collects < kSlabs) {
-      const std::uint64_t before = n.collects;
-      ASSERT_EQ(refill(heap, 3, 1).size(), 1u);  // any class's visit will do
-      ASSERT_GT(n.collects, before);
-      ASSERT_LE(n.collects, before + 8);
-      ++visits;
-    }
-    EXPECT_GE(visits, kSlabs / 8);
-    EXPECT_EQ(n.collected, all.size());
-  });
-}
-
-TEST(HeapRemote, OutboxIsFlushedWhenFull) {
-  in_child([] {
-    Heap* heap = new_heap();
-    const std::vector<void*> all = refill(heap, 4, Outbox::kCapacity + 3);
-    Outbox outbox{};
-    for (unsigned i = 0; i < Outbox::kCapacity - 1; ++i) outbox_add(outbox, all[i]);
-    EXPECT_EQ(outbox.count, Outbox::kCapacity - 1);
-    EXPECT_EQ(heap->pending.load(), nullptr);
-    outbox_add(outbox, all[Outbox::kCapacity - 1]);
-    EXPECT_EQ(outbox.count, 0u);
-    EXPECT_NE(heap->pending.load(), nullptr);
-    for (unsigned i = Outbox::kCapacity; i < all.size(); ++i) outbox_add(outbox, all[i]);
-    outbox_flush(outbox);
-    outbox_flush(outbox);
-    EXPECT_EQ(outbox.count, 0u);
-    heaps_trim_idle();
-    EXPECT_EQ(held(heap, 4), 0u);
-  });
-}
-
-TEST(HeapRemote, ReturnSendsOthersObjectsHome) {
-  in_child([] {
-    Heap* mine = new_heap();
-    Heap* other = new_heap();
-    const std::vector<void*> objects = refill(other, 2, 10);
-    give_back(mine, objects);
-    EXPECT_EQ(mine->bins[2].counters.flushed, 0u);
-    heaps_trim_idle();
-    EXPECT_EQ(held(other, 2), 0u);
-  });
-}
-
-// Puts a slab on a heap's pending list as a freer does whose last step comes late.
-void push_late(Heap* heap, Descriptor* slab, std::uint64_t summary) {
-  slab->summary.store(summary);
-  slab->link.store(heap->pending.load());
-  heap->pending.store(slab);
-}
-
-void drain(Heap* heap) {
-  const os::Locked inside(heap->door);
-  heap_drain(heap, ~0u);
-}
-
-TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
-  in_child([] {
-    Heap* heap = new_heap();
-    const std::vector<void*> objects = refill(heap, 2, 10);
-    Descriptor* slab = slab_at(objects[0]);
-    give_back(heap, objects);
-    heaps_trim_idle();
-    ASSERT_EQ(slab->owner.load(), 0u);
-    push_late(heap, slab, 5);
-    drain(heap);
-    EXPECT_EQ(slab->summary.load(), 0u);
-    EXPECT_EQ(heap->pending.load(), nullptr);
-    EXPECT_EQ(heap->bins[2].counters.collects, 0u);
-  });
-}
-
-TEST(HeapRemote, ALatePushOfAnothersSlabIsForwarded) {
-  in_child([] {
-    Heap* old = new_heap();
-    Heap* now = new_heap();
-    const std::vector<void*> objects = refill(now, 2, 10);
-    Descriptor* slab = slab_at(objects[0]);
-    push_late(old, slab, 1);
-    // In the meantime somebody frees an object: the summary was set, so nothing is pushed.
-    free_remotely({objects[0]});
-    EXPECT_EQ(now->pending.load(), nullptr);
-    drain(old);
-    EXPECT_EQ(old->pending.load(), nullptr);
-    EXPECT_EQ(now->pending.load(), slab);
-    drain(now);
-    EXPECT_EQ(held(now, 2), 9u);
-    EXPECT_EQ(slab->summary.load(), 0u);
-  });
-}
-
-TEST(HeapRemote, ALatePushOfTheSameHeapsNextSlabBringsNothing) {
-  in_child([] {
-    Heap* heap = new_heap();
-    Descriptor* slab = slab_at(refill(heap, 39, 1)[0]);  // one word; the summary names others
-    push_late(heap, slab, ~std::uint64_t{0});
-    drain(heap);
-    EXPECT_EQ(held(heap, 39), 1u);
-    EXPECT_EQ(slab->summary.load(), 0u);
-  });
 }
 
 // ---- parking, ids -------------------------------------------------------------------------------
@@ -471,114 +286,6 @@ TEST(HeapFault, MisuseIsNamed) {
   expect_fatal("invalid pointer, never allocated: 0x", with_objects([](Heap* heap, Objects o) {
                  give_back(heap, {static_cast<char*>(o[9]) + 96});
                }));
-}
-
-// ---- threads ------------------------------------------------------------------------------------
-
-// One thread takes objects and hands them to others, who free them; every object is stamped on its
-// way out and must never be handed out while the stamp stands.
-TEST(HeapConcurrent, NothingIsLostAndNothingComesTwice) {
-  in_child([] {
-    Heap* heap = new_heap();
-    constexpr unsigned kFreers = 3;
-    static constexpr std::uint64_t kStamp = 0x5ca1ab1e;
-    struct Mailbox {
-      std::mutex mutex;
-      std::vector<void*> objects;
-      bool closed = false;
-    };
-    std::vector<Mailbox> boxes(kFreers);
-    std::vector<std::thread> threads;
-    for (Mailbox& box : boxes) {
-      threads.emplace_back([&box] {
-        Outbox outbox{};
-        for (bool closed = false; !closed;) {
-          std::vector<void*> mine;
-          {
-            const std::lock_guard guard(box.mutex);
-            mine.swap(box.objects);
-            closed = box.closed;
-          }
-          for (void* p : mine) {
-            ASSERT_EQ(*static_cast<std::uint64_t*>(p), kStamp);
-            *static_cast<std::uint64_t*>(p) = 0;
-            outbox_add(outbox, p);
-          }
-          if (mine.empty()) std::this_thread::yield();
-        }
-        outbox_flush(outbox);
-      });
-    }
-    std::mt19937 random(6);
-    std::uint64_t handed_out = 0;
-    for (int i = 0; i < 3000; ++i) {
-      const unsigned c = random() % 20;
-      std::vector<void*> objects = refill(heap, c, 1 + random() % 60);
-      for (void* p : objects) {
-        ASSERT_NE(*static_cast<std::uint64_t*>(p), kStamp);
-        *static_cast<std::uint64_t*>(p) = kStamp;
-      }
-      handed_out += objects.size();
-      Mailbox& box = boxes[random() % kFreers];
-      const std::lock_guard guard(box.mutex);
-      box.objects.insert(box.objects.end(), objects.begin(), objects.end());
-    }
-    for (Mailbox& box : boxes) {
-      const std::lock_guard guard(box.mutex);
-      box.closed = true;
-    }
-    for (std::thread& thread : threads) thread.join();
-    heaps_trim_idle();
-    std::uint64_t collected = 0;
-    for (const Bin& bin : heap->bins) {
-      EXPECT_EQ(bin.slabs, 0u);
-      collected += bin.counters.collected;
-    }
-    EXPECT_EQ(collected, handed_out);
-    EXPECT_EQ(span_statistics().used, 0u);
-  });
-}
-
-// Heaps change hands all the time while their objects are freed by whoever has them.
-TEST(HeapConcurrent, HeapsChangeHands) {
-  in_child([] {
-    static_cast<void>(new_heap());
-    std::mutex mutex;
-    std::vector<void*> shared;
-    std::vector<std::thread> threads;
-    for (unsigned t = 0; t < 4; ++t) {
-      threads.emplace_back([&, t] {
-        std::mt19937 random(t);
-        for (int life = 0; life < 60; ++life) {
-          Heap* heap = heap_acquire();
-          for (int i = 0; i < 10; ++i) {
-            std::vector<void*> objects = refill(heap, random() % kClasses, 1 + random() % 20);
-            for (void* p : objects) std::memset(p, 1, 16);
-            const std::size_t own = objects.size() / 2;
-            give_back(heap, {objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own)});
-            objects.erase(objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own));
-            std::vector<void*> others;
-            {
-              const std::lock_guard guard(mutex);
-              shared.insert(shared.end(), objects.begin(), objects.end());
-              while (shared.size() > 200) {
-                others.push_back(shared[shared.size() / 3]);
-                shared.erase(shared.begin() + static_cast<std::ptrdiff_t>(shared.size() / 3));
-              }
-            }
-            for (void* p : others) std::memset(p, 2, 16);
-            free_remotely(others);
-          }
-          heap_park(heap);
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    free_remotely(shared);
-    heaps_trim_idle();
-    EXPECT_LE(heap_count(), 5u);
-    EXPECT_EQ(span_statistics().used, 0u);
-  });
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ extern "C" {
 // glibc's own, exported; fork takes the same lock after the prepare handlers, and it nests.
 __attribute__((weak)) void _IO_list_lock();
 __attribute__((weak)) void _IO_list_unlock();
+__attribute__((weak)) void _IO_list_resetlock();
 }
 
 namespace hakmem {
@@ -48,6 +49,8 @@ void at_fork_child() {
   fork_child();
   start_lock.reset();
   hooks_lock.reset();
+  // glibc does this itself in the child of a process with threads, and else leaves the lock held.
+  if (&_IO_list_resetlock != nullptr) _IO_list_resetlock();
 }
 
 bool start() {

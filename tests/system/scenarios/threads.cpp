@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/opaque.hpp"
 #include "support/pattern.hpp"
 #include "system/scenarios/scenario.hpp"
 
@@ -216,6 +217,70 @@ SCENARIO(vfork_and_exec) {
   }
   stop = true;
   churn.join();
+}
+
+// A process without threads forks; its child has threads that open and flush streams, and forks
+// too.
+SCENARIO(streams_in_threads_of_a_child) {
+  const auto use_streams_in_a_thread = [] {
+    std::thread([] {
+      std::FILE* const f = std::fopen("/dev/null", "w");
+      REQUIRE(f != nullptr && std::fputs("x", f) >= 0 && std::fflush(nullptr) == 0);
+      std::fclose(f);
+    }).join();
+  };
+  const auto in_child = [](auto action) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      action();
+      _exit(0);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+  };
+  std::free(opaque(std::malloc(10)));
+  in_child([&] {
+    use_streams_in_a_thread();
+    in_child(use_streams_in_a_thread);
+  });
+  use_streams_in_a_thread();
+  in_child(use_streams_in_a_thread);
+}
+
+// Threads read lines (realloc under a stream's lock) and flush all streams while others fork.
+SCENARIO(fork_amid_streams) {
+  alarm(60);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&stop] {
+      while (!stop) {
+        std::FILE* const f = std::fopen("/etc/passwd", "r");
+        REQUIRE(f != nullptr);
+        char* line = nullptr;
+        std::size_t size = 0;
+        while (getline(&line, &size, f) > 0)
+          line = static_cast<char*>(std::realloc(line, size += 50));
+        std::free(line);
+        std::fclose(f);
+      }
+    });
+  }
+  threads.emplace_back([&stop] {
+    while (!stop) std::fflush(nullptr);
+  });
+  for (int i = 0; i < 300; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      std::free(std::malloc(100));
+      _exit(0);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
 }
 
 // daemon-like: the child of a fork lives on with a heap of its own after the parent's threads.

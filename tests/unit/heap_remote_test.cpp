@@ -1,0 +1,256 @@
+// Heaps: what other threads free, collected and forwarded.
+#include <sys/resource.h>
+
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "heap_support.hpp"
+
+namespace hakmem {
+namespace {
+
+TEST(HeapRemote, ObjectsComeHome) {
+  in_child([] {
+    Heap* heap = new_heap();
+    std::mt19937 random(5);
+    for (unsigned c = 0; c < kClasses; ++c) {
+      std::vector<void*> all = take_slabs(heap, c, 3);
+      std::shuffle(all.begin(), all.end(), random);
+      free_remotely(all);
+      EXPECT_EQ(held(heap, c), all.size());
+      heaps_trim_idle();
+      EXPECT_EQ(held(heap, c), 0u);
+      EXPECT_EQ(heap->bins[c].counters.collected, all.size());
+      EXPECT_EQ(heap->bins[c].counters.collects, 3u);  // once a slab
+    }
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+TEST(HeapRemote, AVisitDrainsABoundedNumberOfSlabs) {
+  in_child([] {
+    Heap* heap = new_heap();
+    constexpr unsigned kSlabs = 50;
+    std::vector<void*> all = take_slabs(heap, 19, kSlabs);
+    // A visit that would need a new slab drains more first: give this class one with room.
+    ASSERT_EQ(refill(heap, 3, 1).size(), 1u);
+    free_remotely(all);
+    BinCounters& n = heap->bins[19].counters;
+    unsigned visits = 0;
+    while (n.collects < kSlabs) {
+      const std::uint64_t before = n.collects;
+      ASSERT_EQ(refill(heap, 3, 1).size(), 1u);  // any class's visit will do
+      ASSERT_GT(n.collects, before);
+      ASSERT_LE(n.collects, before + 8);
+      ++visits;
+    }
+    EXPECT_GE(visits, kSlabs / 8);
+    EXPECT_EQ(n.collected, all.size());
+  });
+}
+
+TEST(HeapRemote, OutboxIsFlushedWhenFull) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> all = refill(heap, 4, Outbox::kCapacity + 3);
+    Outbox outbox{};
+    for (unsigned i = 0; i < Outbox::kCapacity - 1; ++i) outbox_add(outbox, all[i]);
+    EXPECT_EQ(outbox.count, Outbox::kCapacity - 1);
+    EXPECT_EQ(heap->pending.load(), nullptr);
+    outbox_add(outbox, all[Outbox::kCapacity - 1]);
+    EXPECT_EQ(outbox.count, 0u);
+    EXPECT_NE(heap->pending.load(), nullptr);
+    for (unsigned i = Outbox::kCapacity; i < all.size(); ++i) outbox_add(outbox, all[i]);
+    outbox_flush(outbox);
+    outbox_flush(outbox);
+    EXPECT_EQ(outbox.count, 0u);
+    heaps_trim_idle();
+    EXPECT_EQ(held(heap, 4), 0u);
+  });
+}
+
+TEST(HeapRemote, ReturnSendsOthersObjectsHome) {
+  in_child([] {
+    Heap* mine = new_heap();
+    Heap* other = new_heap();
+    const std::vector<void*> objects = refill(other, 2, 10);
+    give_back(mine, objects);
+    EXPECT_EQ(mine->bins[2].counters.flushed, 0u);
+    heaps_trim_idle();
+    EXPECT_EQ(held(other, 2), 0u);
+  });
+}
+
+// Puts a slab on a heap's pending list as a freer does whose last step comes late.
+void push_late(Heap* heap, Descriptor* slab, std::uint64_t summary) {
+  slab->summary.store(summary);
+  slab->link.store(heap->pending.load());
+  heap->pending.store(slab);
+}
+
+void drain(Heap* heap) {
+  const os::Locked inside(heap->door);
+  heap_drain(heap, ~0u);
+}
+
+TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> objects = refill(heap, 2, 10);
+    Descriptor* slab = slab_at(objects[0]);
+    give_back(heap, objects);
+    heaps_trim_idle();
+    ASSERT_EQ(slab->owner.load(), 0u);
+    push_late(heap, slab, 5);
+    drain(heap);
+    EXPECT_EQ(slab->summary.load(), 0u);
+    EXPECT_EQ(heap->pending.load(), nullptr);
+    EXPECT_EQ(heap->bins[2].counters.collects, 0u);
+  });
+}
+
+TEST(HeapRemote, ALatePushOfAnothersSlabIsForwarded) {
+  in_child([] {
+    Heap* old = new_heap();
+    Heap* now = new_heap();
+    const std::vector<void*> objects = refill(now, 2, 10);
+    Descriptor* slab = slab_at(objects[0]);
+    push_late(old, slab, 1);
+    // In the meantime somebody frees an object: the summary was set, so nothing is pushed.
+    free_remotely({objects[0]});
+    EXPECT_EQ(now->pending.load(), nullptr);
+    drain(old);
+    EXPECT_EQ(old->pending.load(), nullptr);
+    EXPECT_EQ(now->pending.load(), slab);
+    drain(now);
+    EXPECT_EQ(held(now, 2), 9u);
+    EXPECT_EQ(slab->summary.load(), 0u);
+  });
+}
+
+TEST(HeapRemote, ALatePushOfTheSameHeapsNextSlabBringsNothing) {
+  in_child([] {
+    Heap* heap = new_heap();
+    Descriptor* slab = slab_at(refill(heap, 39, 1)[0]);  // one word; the summary names others
+    push_late(heap, slab, ~std::uint64_t{0});
+    drain(heap);
+    EXPECT_EQ(held(heap, 39), 1u);
+    EXPECT_EQ(slab->summary.load(), 0u);
+  });
+}
+
+// ---- threads ------------------------------------------------------------------------------------
+
+// One thread takes objects and hands them to others, who free them; every object is stamped on its
+// way out and must never be handed out while the stamp stands.
+TEST(HeapConcurrent, NothingIsLostAndNothingComesTwice) {
+  in_child([] {
+    Heap* heap = new_heap();
+    constexpr unsigned kFreers = 3;
+    static constexpr std::uint64_t kStamp = 0x5ca1ab1e;
+    struct Mailbox {
+      std::mutex mutex;
+      std::vector<void*> objects;
+      bool closed = false;
+    };
+    std::vector<Mailbox> boxes(kFreers);
+    std::vector<std::thread> threads;
+    for (Mailbox& box : boxes) {
+      threads.emplace_back([&box] {
+        Outbox outbox{};
+        for (bool closed = false; !closed;) {
+          std::vector<void*> mine;
+          {
+            const std::lock_guard guard(box.mutex);
+            mine.swap(box.objects);
+            closed = box.closed;
+          }
+          for (void* p : mine) {
+            ASSERT_EQ(*static_cast<std::uint64_t*>(p), kStamp);
+            *static_cast<std::uint64_t*>(p) = 0;
+            outbox_add(outbox, p);
+          }
+          if (mine.empty()) std::this_thread::yield();
+        }
+        outbox_flush(outbox);
+      });
+    }
+    std::mt19937 random(6);
+    std::uint64_t handed_out = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const unsigned c = random() % 20;
+      std::vector<void*> objects = refill(heap, c, 1 + random() % 60);
+      for (void* p : objects) {
+        ASSERT_NE(*static_cast<std::uint64_t*>(p), kStamp);
+        *static_cast<std::uint64_t*>(p) = kStamp;
+      }
+      handed_out += objects.size();
+      Mailbox& box = boxes[random() % kFreers];
+      const std::lock_guard guard(box.mutex);
+      box.objects.insert(box.objects.end(), objects.begin(), objects.end());
+    }
+    for (Mailbox& box : boxes) {
+      const std::lock_guard guard(box.mutex);
+      box.closed = true;
+    }
+    for (std::thread& thread : threads) thread.join();
+    heaps_trim_idle();
+    std::uint64_t collected = 0;
+    for (const Bin& bin : heap->bins) {
+      EXPECT_EQ(bin.slabs, 0u);
+      collected += bin.counters.collected;
+    }
+    EXPECT_EQ(collected, handed_out);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+// Heaps change hands all the time while their objects are freed by whoever has them.
+TEST(HeapConcurrent, HeapsChangeHands) {
+  in_child([] {
+    static_cast<void>(new_heap());
+    std::mutex mutex;
+    std::vector<void*> shared;
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        std::mt19937 random(t);
+        for (int life = 0; life < 60; ++life) {
+          Heap* heap = heap_acquire();
+          for (int i = 0; i < 10; ++i) {
+            std::vector<void*> objects = refill(heap, random() % kClasses, 1 + random() % 20);
+            for (void* p : objects) std::memset(p, 1, 16);
+            const std::size_t own = objects.size() / 2;
+            give_back(heap, {objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own)});
+            objects.erase(objects.begin(), objects.begin() + static_cast<std::ptrdiff_t>(own));
+            std::vector<void*> others;
+            {
+              const std::lock_guard guard(mutex);
+              shared.insert(shared.end(), objects.begin(), objects.end());
+              while (shared.size() > 200) {
+                others.push_back(shared[shared.size() / 3]);
+                shared.erase(shared.begin() + static_cast<std::ptrdiff_t>(shared.size() / 3));
+              }
+            }
+            for (void* p : others) std::memset(p, 2, 16);
+            free_remotely(others);
+          }
+          heap_park(heap);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    free_remotely(shared);
+    heaps_trim_idle();
+    EXPECT_LE(heap_count(), 5u);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+}  // namespace
+}  // namespace hakmem

@@ -1,0 +1,62 @@
+// What the tests of heaps share: they act as threads' front ends without a cache.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "child.hpp"
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/heap/registry.hpp"
+
+namespace hakmem {
+
+inline Heap* new_heap() {
+  if (arena_count.load() == 0) {
+    EXPECT_TRUE(arena_add(1));
+  }
+  Heap* heap = heap_acquire();
+  EXPECT_NE(heap, nullptr);
+  return heap;
+}
+
+// Up to `count` objects, in the order in which a cache pops them.
+inline std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
+  std::vector<void*> array(count);
+  const unsigned got = heap_refill(heap, kSizeClasses[c], array.data() + count, count);
+  EXPECT_LE(got, count);
+  array.erase(array.begin(), array.begin() + (count - got));
+  std::reverse(array.begin(), array.end());
+  return array;
+}
+
+inline void give_back(Heap* heap, const std::vector<void*>& objects) {
+  heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()));
+}
+
+inline void free_remotely(const std::vector<void*>& objects) {
+  for (std::size_t i = 0; i < objects.size(); i += Outbox::kCapacity) {
+    const std::size_t count = std::min<std::size_t>(Outbox::kCapacity, objects.size() - i);
+    remote_free(objects.data() + i, static_cast<unsigned>(count));
+  }
+}
+
+inline Descriptor* slab_at(const void* p) { return slab_of(p, region_id_anywhere(p)); }
+
+// What the programs and the caches hold of a class, by the counters.
+inline std::uint64_t held(const Heap* heap, unsigned c) {
+  const BinCounters& n = heap->bins[c].counters;
+  return n.carved + n.refilled - n.flushed - n.collected;
+}
+
+inline std::vector<void*> take_slabs(Heap* heap, unsigned c, unsigned slabs) {
+  std::vector<void*> all;
+  for (unsigned i = 0; i < slabs; ++i) {
+    const std::vector<void*> some = refill(heap, c, kSizeClasses[c].capacity);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  EXPECT_EQ(all.size(), std::size_t{slabs} * kSizeClasses[c].capacity);
+  return all;
+}
+
+}  // namespace hakmem

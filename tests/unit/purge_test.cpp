@@ -1,0 +1,151 @@
+// Dirty spans: when they are purged, and what that leaves.
+#include <sched.h>
+
+#include <atomic>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "hakmem/os/lock.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
+#include "spans_support.hpp"
+
+namespace hakmem {
+namespace {
+
+const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
+                                 {"HAKMEM_PURGE_DELAY", "1000000000"},
+                                 {"HAKMEM_DIRTY_LIMIT", "100G"}};
+
+#ifdef __x86_64__  // emulators may ignore the advice to purge
+
+TEST(Purge, ByLimitTheOldestFirst) {
+  in_child(
+      [] {
+        // Pairs: one to free, one that stays between, so that nothing merges.
+        std::vector<Descriptor*> freed;
+        for (int i = 0; i < 64; ++i) {
+          freed.push_back(take(1));
+          take(1);
+        }
+        const std::size_t limit = 8;  // regions
+        for (std::size_t i = 0; i < freed.size(); ++i) {
+          span_free(freed[i]);
+          const std::size_t waiting = std::min(i + 1, limit);
+          ASSERT_EQ(span_statistics().dirty, waiting << kRegionShift);
+          for (std::size_t j = 0; j <= i; ++j) {
+            ASSERT_EQ(is_zero(memory_of(freed[j]), kRegionBytes), j + limit <= i)
+                << j << " of " << i;
+          }
+        }
+        EXPECT_EQ(span_statistics().purges, freed.size() - limit);
+      },
+      {{"HAKMEM_DIRTY_LIMIT", "512K"}, {"HAKMEM_PURGE_DELAY", "1000000000"}});
+}
+
+TEST(Purge, ByAge) {
+  in_child(
+      [] {
+        Descriptor* span = take(4);
+        take(1);
+        span_free(span);
+        EXPECT_FALSE(is_zero(memory_of(span), kRegionBytes));
+        const std::uint64_t freed = os::coarse_milliseconds();
+        while (os::coarse_milliseconds() < freed + 30) {
+          spans_tick();
+          sched_yield();
+        }
+        spans_tick();
+        EXPECT_EQ(span_statistics().dirty, 0u);
+        EXPECT_EQ(span_statistics().clean, 4 * kRegionBytes);
+        EXPECT_EQ(span_statistics().purges, 1u);
+        const Span again = span_allocate(4);
+        EXPECT_EQ(again.head, span);
+        EXPECT_TRUE(again.zero);
+        EXPECT_TRUE(is_zero(memory_of(again.head), bytes_of(again.head)));
+      },
+      {{"HAKMEM_PURGE_DELAY", "30"}, {"HAKMEM_DIRTY_LIMIT", "1G"}});
+}
+
+TEST(Purge, NotBeforeItsTime) {
+  in_child(
+      [] {
+        span_free(take(4));
+        spans_tick();
+        EXPECT_EQ(span_statistics().purges, 0u);
+        EXPECT_EQ(span_statistics().dirty, 4 * kRegionBytes);
+        EXPECT_EQ(spans_purge_all(), 4 * kRegionBytes);
+        EXPECT_EQ(spans_purge_all(), 0u);
+      },
+      kNeverPurge);
+}
+
+TEST(Purge, AtOnceInTheLeanProfile) {
+  in_child(
+      [] {
+        for (int i = 0; i < 10; ++i) {
+          span_free(take(3));
+          EXPECT_EQ(span_statistics().dirty, 0u);
+        }
+        EXPECT_EQ(span_statistics().purges, 10u);
+      },
+      {{"HAKMEM_PROFILE", "lean"}});
+}
+
+TEST(Purge, WhatTheSystemRefusesStaysDirtyAndIsUsedAgain) {
+  in_child(
+      [] {
+        Descriptor* span = take(2);
+        take(1);
+        spans_purge_all();
+        static_cast<void>(os::purge(memory_of(span), kRegionBytes));  // its self-test is over
+        scribble(span);
+        span_free(span);
+        os::fail_memory_call(1);
+        EXPECT_EQ(spans_purge_all(), 0u);
+        EXPECT_EQ(span_statistics().dirty, 2 * kRegionBytes);
+        EXPECT_FALSE(is_zero(memory_of(span), kRegionBytes));
+        EXPECT_EQ(spans_purge_all(), 0u);  // not offered again
+        const Span again = span_allocate(2);
+        EXPECT_EQ(again.head, span);
+        EXPECT_FALSE(again.zero);
+        span_free(again.head);
+        EXPECT_EQ(spans_purge_all(), 2 * kRegionBytes);  // a new life, a new offer
+      },
+      kNeverPurge);
+}
+
+// A thread reads the clock, waits for the lock, and finds there a span that was freed after its
+// reading: that span is young, not ages old.
+TEST(Purge, AnOlderClockReadingPurgesNothing) {
+  in_child(
+      [] {
+        Descriptor* early = take(1);
+        take(1);
+        Descriptor* late = take(1);
+        take(1);
+        spans_lock_all();
+        std::atomic<bool> about_to_free{false};
+        std::thread waiter([&] {
+          about_to_free = true;
+          span_free(early);
+        });
+        while (!about_to_free) sched_yield();
+        const std::uint64_t start = os::coarse_milliseconds();
+        while (os::coarse_milliseconds() < start + 50) sched_yield();
+        os::holds_every_lock = true;
+        span_free(late);
+        os::holds_every_lock = false;
+        spans_unlock_all();
+        waiter.join();
+        EXPECT_EQ(span_statistics().purges, 0u);
+        EXPECT_EQ(span_statistics().dirty, 2 * kRegionBytes);
+      },
+      kNeverPurge);
+}
+
+#endif
+
+}  // namespace
+}  // namespace hakmem
