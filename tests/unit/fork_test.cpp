@@ -92,7 +92,7 @@ void live_with_threads(unsigned char** inherited, int depth) {
 
 TEST(Fork, ChildOfASingleThread) {
   in_child([] {
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 4; ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       ASSERT_EQ(status_of(start_child(live_with_threads, objects, 2)), 0);
@@ -129,7 +129,7 @@ TEST(Fork, ChildAmidWorkingThreads) {
         }
       });
     }
-    for (int i = 0; i < 40 && !testing::Test::HasFailure(); ++i) {
+    for (int i = 0; i < 12 && !testing::Test::HasFailure(); ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       EXPECT_EQ(status_of(start_child(live_without_threads, objects, i % 2)), 0);
