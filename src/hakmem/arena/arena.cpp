@@ -290,6 +290,7 @@ void metadata_free(void* p, std::size_t bytes) {
 os::Lock& metadata_lock() { return metadata.lock; }
 
 std::size_t metadata_bytes() {
+  const os::Locked locked(metadata.lock);
   std::size_t sum = metadata.memory.accessible;
   const std::size_t count = arena_count.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {

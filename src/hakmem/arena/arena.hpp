@@ -110,7 +110,8 @@ void metadata_free(void* p, std::size_t bytes);
 // The lock of the metadata heap, for fork.
 os::Lock& metadata_lock();
 
-// Bytes of metadata that were ever made accessible: all arrays and the metadata heap.
+// Bytes of metadata that were ever made accessible: all arrays and the metadata heap. Under the
+// lock of the span allocator.
 std::size_t metadata_bytes();
 
 }  // namespace hakmem

@@ -305,6 +305,7 @@ SpanStatistics span_statistics() {
   s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.clean = free_bytes - s.dirty;
   s.used = frontier - free_bytes;
+  s.metadata = metadata_bytes();
   s.purges = purges;
   return s;
 }

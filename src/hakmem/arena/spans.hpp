@@ -49,6 +49,7 @@ struct SpanStatistics {
   std::size_t used;      // in slabs and large objects
   std::size_t dirty;     // free, not given back
   std::size_t clean;     // free, without memory
+  std::size_t metadata;  // made accessible for metadata
   std::uint64_t purges;  // spans given back so far
 };
 SpanStatistics span_statistics();

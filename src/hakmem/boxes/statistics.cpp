@@ -126,7 +126,7 @@ MemoryStatistics memory_statistics() {
   result.used = spans.used;
   result.dirty = spans.dirty;
   result.live += spans.used - slab_bytes;
-  result.metadata = metadata_bytes();
+  result.metadata = spans.metadata;
   return result;
 }
 
