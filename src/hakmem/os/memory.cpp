@@ -47,8 +47,10 @@ bool advise_gone(void* p, std::size_t bytes) {
   // Emulators may accept that one and do nothing: what was written must be gone.
   if (errno == EINVAL) {
     auto* probe = static_cast<volatile char*>(p);
+    const char before = *probe;
     *probe = 1;
-    return madvise(p, bytes, MADV_DONTNEED_LOCKED) == 0 && *probe == 0;
+    if (madvise(p, bytes, MADV_DONTNEED_LOCKED) == 0 && *probe == 0) return true;
+    *probe = before;
   }
 #endif
   return false;
