@@ -117,6 +117,21 @@ void print_memory(int fd) {
       .write_to(fd);
 }
 
+void print_contention(int fd) {
+#ifdef HAKMEM_LAB
+  constexpr const char* kNames[os::kLockKinds] = {"doors", "registry", "spans", "metadata", "start"};
+  Text line;
+  line.add("contended acquisitions:");
+  for (unsigned i = 0; i < os::kLockKinds; ++i) {
+    line.add(" ").add(kNames[i]).add(" ");
+    line.add_number(os::contended_acquisitions(static_cast<os::LockKind>(i)));
+  }
+  line.add("\n").write_to(fd);
+#else
+  static_cast<void>(fd);  // not counted in the release flavour
+#endif
+}
+
 }  // namespace
 
 MemoryStatistics memory_statistics() {
@@ -165,6 +180,7 @@ void print_statistics(int fd) {
   print_row(fd, labelled("larger"), bands[kBands]);
   print_row(fd, labelled("all"), all);
   print_memory(fd);
+  print_contention(fd);
 }
 
 }  // namespace hakmem

@@ -1,6 +1,7 @@
 // What a heap can get from others before it takes new memory: slabs of parked heaps, and what waits
 // uncollected in the heaps of threads that sleep.
 
+#include "hakmem/config/delay.hpp"
 #include "hakmem/heap/heap.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/system.hpp"
@@ -24,6 +25,7 @@ Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
   heap_drain(other, kDrainBeforeGrowth);
   Descriptor* slab = other->bins[c].fullest();
   if (slab == nullptr) return nullptr;
+  config::delay_point();
   other->bins[c].remove(slab);
   slab_change_owner(slab, heap->id);
   heap->bins[c].add(slab);

@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/heap/registry.hpp"
 
@@ -17,6 +18,7 @@ constexpr std::uint32_t kVisitsPerDrain = 64;
 void free_slab(Bin& bin, Descriptor* slab) {
   bin.remove(slab);
   slab_destroy(slab);
+  config::delay_point();
   span_free(slab);
 }
 
@@ -193,6 +195,7 @@ void heaps_trim_idle() {
 
 void heap_park(Heap* heap) {
   heap_trim(heap);
+  config::delay_point();
   registry_park(heap);
 }
 

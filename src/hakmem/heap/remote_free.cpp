@@ -1,6 +1,7 @@
 // Remote free: from the thread that frees to the heap that owns, and the owner's collecting.
 
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/delay.hpp"
 #include "hakmem/heap/heap.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
@@ -29,7 +30,9 @@ void send(const Parcel& parcel) {
   const auto word = static_cast<unsigned>(parcel.key & kWordMask);
   // Before the OR, while the objects keep the slab alive. Acquire: the heap is seen whole.
   const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
+  config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
+  config::delay_point();
   Heap* heap = heap_by_id(owner);
   push_pending(heap, slab);
   // A push that came too late, to a heap that nobody may ever visit again: pass it on at once, or
@@ -109,7 +112,9 @@ void heap_drain(Heap* heap, unsigned slabs) {
     ++heap->drained;
     // The link first: once the summary is 0 others may push the slab again.
     heap->taken = slab->link.load(std::memory_order_relaxed);
+    config::delay_point();
     const std::uint64_t summary = remote_take_summary(slab);
+    config::delay_point();
     // Only now the owner: a slab that was carved anew shows it, because the freer that pushed (or
     // set a bit of) the summary had seen it. Ours can change only under our door.
     const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);

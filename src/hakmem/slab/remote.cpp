@@ -1,6 +1,7 @@
 #include "hakmem/slab/remote.hpp"
 
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/delay.hpp"
 
 namespace hakmem {
 namespace {
@@ -24,6 +25,7 @@ bool remote_return(Descriptor* slab, const SizeClass& k, unsigned w, std::uint64
     const std::size_t index = std::size_t{w} * 64 + lowest_bit(old & mask);
     fatal_pointer("double free of", memory_of(slab) + slab->start + index * k.size, k.size);
   }
+  config::delay_point();
   // From here on the slab may be gone: only the summary, which belongs to the descriptor for ever,
   // may be touched. Release: a drainer that takes the summary sees the bits it names. Acquire: it
   // pairs with the drainer's exchange, so that who sees 0 also sees the slab off every list.
