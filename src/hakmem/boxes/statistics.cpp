@@ -119,7 +119,8 @@ void print_memory(int fd) {
 
 void print_contention(int fd) {
 #ifdef HAKMEM_LAB
-  constexpr const char* kNames[os::kLockKinds] = {"doors", "registry", "spans", "metadata", "start"};
+  constexpr const char* kNames[os::kLockKinds] = {"doors", "registry", "spans", "metadata",
+                                                  "start"};
   Text line;
   line.add("contended acquisitions:");
   for (unsigned i = 0; i < os::kLockKinds; ++i) {

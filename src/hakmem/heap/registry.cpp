@@ -22,7 +22,8 @@ struct Kind {
   Heap* parked;
 };
 
-constinit os::Lock lock{os::LockKind::registry};  // protects what follows; held for a few instructions
+constinit os::Lock lock{
+    os::LockKind::registry};  // protects what follows; held for a few instructions
 constinit std::atomic<Leaf*> leaves[kLeaves]{};
 constinit Kind threads{1, 0, 0, nullptr};
 constinit Kind shared{kFirstSharedHeap, 0, 0, nullptr};
