@@ -43,6 +43,16 @@ FORWARD(std::size_t, hak_good_size, (std::size_t size), (size))
 FORWARD(std::size_t, hak_collect, (bool force), (force))
 FORWARD(int, hak_version, (), ())
 FORWARD(void, hak_print_stats, (int fd), (fd))
+FORWARD(void, hak_thread_idle, (), ())
+FORWARD(hak_heap_t*, hak_heap_new, (), ())
+FORWARD(void, hak_heap_destroy, (hak_heap_t * heap), (heap))
+FORWARD(void*, hak_heap_malloc, (hak_heap_t * heap, std::size_t size), (heap, size))
+FORWARD(void*, hak_heap_calloc, (hak_heap_t * heap, std::size_t count, std::size_t size),
+        (heap, count, size))
+FORWARD(void*, hak_heap_realloc, (hak_heap_t * heap, void* p, std::size_t size), (heap, p, size))
+FORWARD(void*, hak_heap_aligned, (hak_heap_t * heap, std::size_t alignment, std::size_t size),
+        (heap, alignment, size))
+FORWARD(void, hak_heap_stats, (hak_heap_t * heap, hak_heap_stats_t* stats), (heap, stats))
 FORWARD(void, cfree, (void* p) noexcept, (p))
 FORWARD(void, free_sized, (void* p, std::size_t size) noexcept, (p, size))
 FORWARD(void, free_aligned_sized, (void* p, std::size_t alignment, std::size_t size) noexcept,
