@@ -40,6 +40,24 @@ std::size_t resident_bytes() {
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
+std::size_t peak_resident_bytes() {
+  std::FILE* const f = std::fopen("/proc/self/status", "r");
+  REQUIRE(f != nullptr);
+  char line[256];
+  std::size_t kib = 0;
+  while (kib == 0 && std::fgets(line, sizeof line, f) != nullptr) {
+    std::sscanf(line, "VmHWM: %zu kB", &kib);
+  }
+  std::fclose(f);
+  REQUIRE(kib != 0);
+  return kib << 10;
+}
+
+int scaled(int ordinary) {
+  const char* const scale = std::getenv("HAKMEM_TEST_SCALE");
+  return scale != nullptr ? std::atoi(scale) : ordinary;
+}
+
 void limit(int resource, std::size_t bytes) {
   const rlimit value{bytes, bytes};
   REQUIRE(setrlimit(static_cast<__rlimit_resource>(resource), &value) == 0);

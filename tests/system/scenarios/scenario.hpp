@@ -19,6 +19,12 @@ struct Registration {
 // Resident memory of this process, in bytes.
 std::size_t resident_bytes();
 
+// The most of it that there ever was.
+std::size_t peak_resident_bytes();
+
+// How often a scenario repeats itself: `ordinary`, or what HAKMEM_TEST_SCALE says.
+int scaled(int ordinary);
+
 // Limits one resource of this process.
 void limit(int resource, std::size_t bytes);
 
