@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "hakmem/front/cache.hpp"
-#include "hakmem/heap/heap.hpp"
+#include "hakmem/heap/outbox.hpp"
 
 namespace hakmem {
 
@@ -34,6 +34,7 @@ struct alignas(kCacheLine) ThreadState {
   std::uint32_t visits;     // through the slow door
   std::uint16_t first_words_used;
   std::uint16_t turn;  // which starter heap comes first
+  std::uint8_t victim;     // class whose places were last looked at for others
   bool starts;         // classes begin with starter objects
   Outbox outbox;
   Magazine magazines[kClasses];

@@ -2,7 +2,7 @@
 
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
-#include "hakmem/heap/heap.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
 
@@ -21,10 +21,6 @@ void push_pending(Heap* heap, Descriptor* slab) {
 
 using Parcel = Outbox::Parcel;
 
-// Descriptors are aligned to more than a slab has words.
-constexpr std::uintptr_t kWordMask = kMaxWords - 1;
-static_assert(alignof(Descriptor) > kWordMask);
-
 void send(const Parcel& parcel) {
   auto* slab = reinterpret_cast<Descriptor*>(parcel.key & ~kWordMask);
   const auto word = static_cast<unsigned>(parcel.key & kWordMask);
@@ -41,29 +37,18 @@ void send(const Parcel& parcel) {
   help_if_idle(heap);
 }
 
-[[noreturn]] HAK_COLD void fail_no_slab(const void* p) {
+}  // namespace
+
+HAK_COLD void fail_no_slab(const void* p) {
   fatal_pointer("invalid pointer, into memory that is free:", p);
 }
 
-[[noreturn]] HAK_COLD void fail_freed_twice(const void* p, const SizeClass& k) {
+HAK_COLD void fail_freed_twice(const void* p, const SizeClass& k) {
   fatal_pointer("double free of", p, k.size);
 }
 
-HAK_INLINE Parcel parcel_of(const void* p, RegionId id) {
-  const SlabPlace place = slab_place_of(p, id);
-  if (HAK_UNLIKELY(place.slab == nullptr)) fail_no_slab(p);
-  const SizeClass& k = kSizeClasses[class_of_slot(slot_of(id))];
-  const unsigned index = slab_index_at(k, place.offset - place.slab->start, p);
-  return {address_of(place.slab) | index / 64, std::uint64_t{1} << (index % 64), &k};
-}
+void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
-Parcel& place_for(Outbox& outbox, std::uintptr_t key) {
-  // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the upper bits are well mixed.
-  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15u;
-  return outbox.parcels[key * kGolden >> (64 - std::bit_width(Outbox::kParcels - 1))];
-}
-
-// The object's parcel would lie where another one does.
 HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   const Parcel object = parcel_of(p, id);
   Parcel& place = place_for(outbox, object.key);
@@ -74,20 +59,6 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   place = object;
   outbox.charge += object.k->size + Outbox::kObjectCharge;
   if (outbox.charge >= Outbox::kMostCharge) outbox_flush(outbox);
-}
-
-}  // namespace
-
-void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
-
-void outbox_add(Outbox& outbox, void* p, RegionId id) {
-  const Parcel object = parcel_of(p, id);
-  Parcel& place = place_for(outbox, object.key);
-  if (HAK_UNLIKELY(place.key != object.key)) return outbox_add_elsewhere(outbox, p, id);
-  if (HAK_UNLIKELY((place.mask & object.mask) != 0)) fail_freed_twice(p, *object.k);
-  place.mask |= object.mask;
-  outbox.charge += object.k->size + Outbox::kObjectCharge;
-  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_flush(outbox);
 }
 
 void outbox_flush(Outbox& outbox) {

@@ -60,7 +60,7 @@ void* shared_allocate(Heap* heap, unsigned c) {
 void shared_free(void* p, RegionId id) {
   Heap* heap = heap_by_id(owner_of(id));
   if (heap->door.try_lock()) {
-    return_inside(heap, &p, 1);
+    return_inside(heap, &p, 1, nullptr);
     heap->door.unlock();
   } else {
     remote_free(p, id);  // whoever is inside need not be waited for
