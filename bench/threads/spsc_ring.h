@@ -1,5 +1,6 @@
 // A ring of pointers from one thread to one other. Each side keeps a copy of the other's position
-// and looks at the real one only when the copy says that it must wait.
+// and looks at the real one only when the copy says that it must wait; and it shows its own only
+// after every batch, so that two quick sides do not fight for one cache line.
 #pragma once
 
 #include <atomic>
@@ -9,40 +10,48 @@
 
 namespace bench {
 
-template <std::uint32_t kCapacity>
+template <std::uint32_t kCapacity, std::uint32_t kBatch>
 class SpscRing {
  public:
-  static_assert((kCapacity & (kCapacity - 1)) == 0);
+  static_assert(kCapacity % kBatch == 0 && (kCapacity & (kCapacity - 1)) == 0);
 
+  // False when there is no room.
   bool push(void* object) {
-    const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_seen_ == kCapacity) {
-      head_seen_ = head_.load(std::memory_order_acquire);
-      if (tail - head_seen_ == kCapacity) return false;
+    if (writer_.mine - writer_.others == kCapacity) {
+      publish();
+      writer_.others = reader_.shown.load(std::memory_order_acquire);
+      if (writer_.mine - writer_.others == kCapacity) return false;
     }
-    slots_[tail % kCapacity] = object;
-    tail_.store(tail + 1, std::memory_order_release);
+    slots_[writer_.mine % kCapacity] = object;
+    if (++writer_.mine % kBatch == 0) publish();
     return true;
   }
 
+  // Shows the reader a batch that is not full.
+  void publish() { writer_.shown.store(writer_.mine, std::memory_order_release); }
+
   // Null when there is none.
   void* pop() {
-    const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head == tail_seen_) {
-      tail_seen_ = tail_.load(std::memory_order_acquire);
-      if (head == tail_seen_) return nullptr;
+    if (reader_.mine == reader_.others) {
+      reader_.shown.store(reader_.mine, std::memory_order_release);
+      reader_.others = writer_.shown.load(std::memory_order_acquire);
+      if (reader_.mine == reader_.others) return nullptr;
     }
-    void* object = slots_[head % kCapacity];
-    head_.store(head + 1, std::memory_order_release);
+    void* object = slots_[reader_.mine % kCapacity];
+    if (++reader_.mine % kBatch == 0) reader_.shown.store(reader_.mine, std::memory_order_release);
     return object;
   }
 
  private:
-  // In zeroed memory. Each side writes one line of its own.
-  alignas(kCacheLine) std::atomic<std::uint32_t> tail_;
-  std::uint32_t head_seen_;
-  alignas(kCacheLine) std::atomic<std::uint32_t> head_;
-  std::uint32_t tail_seen_;
+  // In zeroed memory. Positions count up for ever; each side writes lines of its own.
+  struct Side {
+    alignas(kCacheLine) std::atomic<std::uint32_t> shown;
+    alignas(kCacheLine) std::uint32_t mine;
+    std::uint32_t others;  // what the other side had shown when last looked at
+  };
+
+  Side writer_;
+  Side reader_;
   alignas(kCacheLine) void* slots_[kCapacity];
 };
 

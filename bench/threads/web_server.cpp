@@ -40,7 +40,7 @@ struct Request {
 struct Desk {
   alignas(kCacheLine) std::atomic<std::uint32_t> in_flight;  // parsed here, not yet freed
   alignas(kCacheLine) Desk* next;
-  SpscRing<2 * kInFlight> inbox;  // the predecessor's requests and those it passes on
+  SpscRing<2 * kInFlight, 1> inbox;  // the predecessor's requests and those it passes on
 };
 
 Desk& desk_of(Member& member) { return *static_cast<Desk*>(member.state); }
