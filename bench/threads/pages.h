@@ -13,8 +13,10 @@ namespace bench {
 // Zeroed, for the life of the process.
 template <class T>
 T* map_zeroed(std::size_t count) {
+  constexpr std::size_t kSize =
+      sizeof(T);  // NOLINT(bugprone-sizeof-expression): T may be a pointer
   void* pages =
-      mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, count * kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) fault("mmap failed");
   return static_cast<T*>(pages);
 }

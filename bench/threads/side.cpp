@@ -60,6 +60,7 @@ Side::Side(const std::vector<std::string>& command, Allocator allocator, double 
 
 void Side::start(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   std::array<int, 2> input{};

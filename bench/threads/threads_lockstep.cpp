@@ -210,9 +210,10 @@ class Comparison {
     for (const char* figure : {"p50", "p99", "p99.9", "p99.99", "longest"})
       latency[figure] = reported(result, "/" + call + "/" + figure);
     const double calls = total(result, "/" + call + "/calls");
-    for (const char* figure : {"pauses", "preempted"})
-      latency[std::string(figure) + "_per_million"] =
-          1e6 * total(result, "/" + call + "/" + figure) / std::max(1.0, calls);
+    for (const std::string figure : {"pauses", "preempted"}) {
+      const double pauses = total(result, "/" + call + "/" + figure);
+      latency[fmt::format("{}_per_million", figure)] = 1e6 * pauses / std::max(1.0, calls);
+    }
     return latency;
   }
 

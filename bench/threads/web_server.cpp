@@ -65,9 +65,10 @@ void drop_buffer(Member& member, const Buffer& buffer) {
 
 template <class Calls>
 void make_arena_objects(Member& member, Request& request, std::uint32_t up_to) {
-  for (; request.made < up_to; ++request.made)
-    request.arena[request.made] = make_object<Calls>(
-        member, member.random.between(kSmallestArenaObject, kLargestArenaObject));
+  for (; request.made < up_to; ++request.made) {
+    const std::uint32_t size = member.random.between(kSmallestArenaObject, kLargestArenaObject);
+    request.arena[request.made] = make_object<Calls>(member, size);
+  }
 }
 
 // The ring holds all that can be in it; it is full only if the bookkeeping here is wrong.
@@ -137,9 +138,10 @@ void set_up(Member* members, unsigned count) {
 }
 
 void tear_down(Member* members, unsigned count) {
-  for (unsigned i = 0; i < count; ++i)
+  for (unsigned i = 0; i < count; ++i) {
     while (void* request = desk_of(members[i]).inbox.pop())
       write_out<Untimed>(members[i], static_cast<Request*>(request));
+  }
 }
 
 }  // namespace
