@@ -59,13 +59,13 @@ TEST(HeapRemote, OutboxIsFlushedWhenFull) {
     Heap* heap = new_heap();
     const std::vector<void*> all = refill(heap, 4, Outbox::kCapacity + 3);
     Outbox outbox{};
-    for (unsigned i = 0; i < Outbox::kCapacity - 1; ++i) outbox_add(outbox, all[i]);
+    for (unsigned i = 0; i < Outbox::kCapacity - 1; ++i) outbox_add(outbox, all[i], 16);
     EXPECT_EQ(outbox.count, Outbox::kCapacity - 1);
     EXPECT_EQ(heap->pending.load(), nullptr);
-    outbox_add(outbox, all[Outbox::kCapacity - 1]);
+    outbox_add(outbox, all[Outbox::kCapacity - 1], 16);
     EXPECT_EQ(outbox.count, 0u);
     EXPECT_NE(heap->pending.load(), nullptr);
-    for (unsigned i = Outbox::kCapacity; i < all.size(); ++i) outbox_add(outbox, all[i]);
+    for (unsigned i = Outbox::kCapacity; i < all.size(); ++i) outbox_add(outbox, all[i], 16);
     outbox_flush(outbox);
     outbox_flush(outbox);
     EXPECT_EQ(outbox.count, 0u);
@@ -173,7 +173,7 @@ TEST(HeapConcurrent, NothingIsLostAndNothingComesTwice) {
           for (void* p : mine) {
             ASSERT_EQ(*static_cast<std::uint64_t*>(p), kStamp);
             *static_cast<std::uint64_t*>(p) = 0;
-            outbox_add(outbox, p);
+            outbox_add(outbox, p, 16);
           }
           if (mine.empty()) std::this_thread::yield();
         }

@@ -28,7 +28,7 @@ constinit std::atomic<bool> hooked{false};  // release: the key is there
 constinit bool fork_hooked = false;
 pthread_key_t exit_key;
 
-void at_thread_exit(void*) { thread_detach(); }
+void at_thread_exit(void*) { thread_end(); }
 
 void at_fork_prepare() {
   // fflush(NULL) holds stdio's list while it waits for a stream whose holder may wait for us.

@@ -10,27 +10,21 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/heap/shared.hpp"
 #include "hakmem/large/large.hpp"
 
 namespace hakmem {
 namespace {
 
-// For a thread that has no cache (its memory could not be had) or no longer one (it is ending): an
-// object from a parked heap, which is borrowed for this call.
+// For a thread that has no cache (its memory could not be had) or no longer one (it is ending).
 void* borrow_object(unsigned c) {
-  void* object[1] = {nullptr};
-  Heap* heap = heap_acquire();
-  if (heap != nullptr) {
-    heap_refill(heap, kSizeClasses[c], object + 1, 1);
-    registry_park(heap);
-  } else if (heap_count() != 0) {
-    // No memory for a heap: any heap will do, its door guards it.
-    heap_refill(heap_by_id(1), kSizeClasses[c], object + 1, 1);
-  }
-  return object[0];
+  if (void* p = starter_allocate(0, c); HAK_LIKELY(p != nullptr)) return p;
+  // No memory for a starter heap: any heap will do, its door guards it.
+  return heap_count() != 0 ? shared_allocate(heap_by_id(1), c) : nullptr;
 }
 
 void free_of_slab(void* p, RegionId id) {
+  if (is_shared(owner_of(id))) return shared_free(p, owner_of(id));
   // A thread that only frees is worth a cache too: its frees go home in batches.
   if (!thread_ready()) {
     remote_free(&p, 1);
@@ -38,7 +32,7 @@ void free_of_slab(void* p, RegionId id) {
   }
   const std::uint32_t slot = id ^ cache.tag;
   if (slot >= kSlots) {
-    outbox_add(cache.thread->outbox, p);
+    outbox_add(cache.thread->outbox, p, kSizeClasses[class_of_slot(slot_of(id))].size);
   } else if (!unified_cache_push(slot, p)) {
     cache_overflow(slot, p);
   }
@@ -57,9 +51,9 @@ HAK_COLD void gather_everything() {
   heaps_trim_idle();
 }
 
-LargeObject object_of_span(std::size_t size, std::size_t alignment) {
+LargeObject object_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
   static_cast<void>(thread_ready());  // the first arena; a span needs no cache
-  return large_allocate(size, alignment);
+  return large_allocate(size, alignment, heap);
 }
 
 }  // namespace
@@ -71,11 +65,20 @@ void* allocate_of_class(unsigned c) {
   return object_of_class(c);
 }
 
-LargeObject allocate_of_span(std::size_t size, std::size_t alignment) {
-  const LargeObject object = object_of_span(size, alignment);
+LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
+  const LargeObject object = object_of_span(size, alignment, heap);
   if (HAK_LIKELY(object.p != nullptr) || size > kMaxObjectBytes) return object;
   gather_everything();
-  return object_of_span(size, alignment);
+  return object_of_span(size, alignment, heap);
+}
+
+void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
+  const unsigned c = class_of_aligned(size, alignment);
+  if (c == kClasses) return allocate_of_span(size, alignment, heap).p;
+  void* p = shared_allocate(heap, c);
+  if (HAK_LIKELY(p != nullptr)) return p;
+  gather_everything();
+  return shared_allocate(heap, c);
 }
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {

@@ -41,12 +41,18 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
 // Sums of one class over all heaps.
 ClassSums sums_of_class(unsigned c) {
   ClassSums sums{};
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
-    Heap* heap = heap_by_id(id);
+  for_each_heap([&](Heap* heap) {
     const os::Locked inside(heap->door);
     add(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
-  }
+  });
   return sums;
+}
+
+void add_class(HeapStatistics& sums, const ClassSums& more) {
+  const BinCounters& n = more.counters;
+  sums.live_objects += n.carved + n.refilled - n.flushed - n.collected;
+  sums.live_bytes += more.live_bytes;
+  sums.held_bytes += more.slab_bytes;
 }
 
 bool is_unused(const ClassSums& sums) { return sums.counters.carves == 0; }
@@ -128,6 +134,19 @@ MemoryStatistics memory_statistics() {
   result.live += spans.used - slab_bytes;
   result.metadata = spans.metadata;
   return result;
+}
+
+HeapStatistics heap_statistics(Heap* heap) {
+  const os::Locked inside(heap->door);
+  heap_drain(heap, ~0u);
+  HeapStatistics sums{};
+  for (unsigned c = 0; c < kClasses; ++c) add_class(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
+  for (const Descriptor* head = heap->large; head != nullptr; head = head->large.next) {
+    ++sums.live_objects;
+    sums.live_bytes += head->large.bytes;
+    sums.held_bytes += std::size_t{head->regions} << kRegionShift;
+  }
+  return sums;
 }
 
 void print_statistics(int fd) {

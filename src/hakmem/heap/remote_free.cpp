@@ -34,7 +34,13 @@ Place place_of(const void* p) {
 void return_word(Descriptor* slab, unsigned word, std::uint64_t mask) {
   // Before the OR, while the objects keep the slab alive. Acquire: the heap is seen whole.
   const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
-  if (remote_return(slab, word, mask)) push_pending(heap_by_id(owner), slab);
+  if (!remote_return(slab, word, mask)) return;
+  Heap* heap = heap_by_id(owner);
+  push_pending(heap, slab);
+  // A push that came too late, to a heap that nobody may ever visit again: pass it on at once, or
+  // later frees of the slab's new owner would wait behind it.
+  if (HAK_UNLIKELY(slab->owner.load(std::memory_order_acquire) != owner)) return help(heap);
+  help_if_idle(heap);
 }
 
 }  // namespace
@@ -59,9 +65,10 @@ void remote_free(void* const* objects, unsigned count) {
   }
 }
 
-void outbox_add(Outbox& outbox, void* p) {
+void outbox_add(Outbox& outbox, void* p, std::size_t bytes) {
   outbox.objects[outbox.count++] = p;
-  if (outbox.count == Outbox::kCapacity) outbox_flush(outbox);
+  outbox.bytes += bytes;
+  if (outbox.count == Outbox::kCapacity || outbox.bytes >= Outbox::kMostBytes) outbox_flush(outbox);
 }
 
 void outbox_flush(Outbox& outbox) {
@@ -69,6 +76,7 @@ void outbox_flush(Outbox& outbox) {
   if (count == 0) return;
   remote_free(outbox.objects, count);
   outbox.count = 0;
+  outbox.bytes = 0;
 }
 
 void heap_drain(Heap* heap, unsigned slabs) {

@@ -70,10 +70,14 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
   }
+  slab_change_owner(span, owner);
+}
+
+void slab_change_owner(Descriptor* slab, std::uint32_t owner) {
   // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
-  span->owner.store(owner, std::memory_order_release);
-  const RegionId id = tag_of_owner(owner) | k.slot;
-  tiny_region_id_write_header(span, id, id);
+  slab->owner.store(owner, std::memory_order_release);
+  const RegionId id = tag_of_owner(owner) | slab->slot;
+  tiny_region_id_write_header(slab, id, id);
 }
 
 void slab_destroy(Descriptor* slab) {

@@ -21,6 +21,9 @@ inline const SizeClass& class_of(const Descriptor* slab) {
 // colour `colour` (taken modulo the class's colours).
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour);
 
+// Makes the slab another heap's. The caller holds the doors of both.
+void slab_change_owner(Descriptor* slab, std::uint32_t owner);
+
 // Takes an empty slab back: region ids are cleared, the span is nothing special again. The heap
 // does not know the slab any more; late remote frees may still touch the descriptor's remote state.
 void slab_destroy(Descriptor* slab);
