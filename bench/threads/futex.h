@@ -8,13 +8,16 @@
 #include <atomic>
 #include <climits>
 #include <cstdint>
+#include <ctime>
 
 namespace bench {
 
-// Returns when `word` may no longer be `seen`.
-inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t seen) {
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, seen, nullptr,
-          nullptr, 0);
+// Returns when `word` may no longer be `seen`, or when that time (0: none; less than a second) is
+// over.
+inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t seen, long nanoseconds = 0) {
+  const timespec limit{0, nanoseconds};
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, seen,
+          nanoseconds != 0 ? &limit : nullptr, nullptr, 0);
 }
 
 inline void futex_wake_all(std::atomic<std::uint32_t>& word) {

@@ -4,8 +4,8 @@
 //
 // A consumer looks into one object in 16 only: looking fetches the object's line from the
 // producer's CPU, which takes longer than all that an allocator does.
+#include "bell.h"
 #include "pages.h"
-#include "patience.h"
 #include "spsc_ring.h"
 #include "workload.h"
 
@@ -16,58 +16,87 @@ constexpr std::uint32_t kSmallest = 16;
 constexpr std::uint32_t kLargest = 1040;
 
 constexpr std::uint32_t kLookAtOneIn = 16;
+constexpr std::uint32_t kCapacity = 4096;
 
-using Ring = SpscRing<4096, 32>;
+using Ring = SpscRing<kCapacity, 32>;
 
-// A member's place: the rings that it fills or empties in turn.
+// A member's place: the rings that it fills or empties in turn, and who is at their other ends. Who
+// finds a ring full, or all empty, sleeps until one is half full.
 struct Place {
   Ring** rings;
+  Place** partners;
   std::uint32_t count;
   std::uint32_t next;
   bool produces;
+  alignas(kCacheLine) Bell bell;
 };
 
 Place& place_of(Member& member) { return *static_cast<Place*>(member.state); }
 
-Ring* next_ring(Place& place) {
-  if (++place.next >= place.count) place.next = 0;
-  return place.rings[place.next];
+void ring_all_partners(Place& place) {
+  for (std::uint32_t i = 0; i < place.count; ++i) {
+    if (place.produces) place.rings[i]->publish();
+    place.partners[i]->bell.ring();
+  }
 }
 
 template <class Calls>
 void produce(Member& member, Place& place) {
-  Patience patience;
   while (!member.stopped()) {
     void* object = make_object<Calls>(member, member.random.between(kSmallest, kLargest));
-    while (!next_ring(place)->push(object)) {
+    if (++place.next >= place.count) place.next = 0;
+    Ring& ring = *place.rings[place.next];
+    while (!ring.push(object)) {
       if (member.stopped()) {
         drop_object<Untimed>(member, object);
-        break;
+        return ring_all_partners(place);
       }
-      patience.lose();
+      ring_all_partners(place);
+      place.bell.wait([&] { return ring.level_for_writer() < kCapacity; });
     }
-    patience.regain();
+    Bell& partner = place.partners[place.next]->bell;
+    if (partner.asleep() && ring.level_for_writer() >= kCapacity / 2) {
+      ring.publish();
+      partner.ring();
+    }
     member.count();
   }
-  for (std::uint32_t i = 0; i < place.count; ++i) place.rings[i]->publish();
+  ring_all_partners(place);
+}
+
+// Null when all rings are empty.
+void* take(Place& place) {
+  for (std::uint32_t looked = 0; looked < place.count; ++looked) {
+    if (++place.next >= place.count) place.next = 0;
+    if (void* object = place.rings[place.next]->pop()) return object;
+  }
+  return nullptr;
+}
+
+bool has_any(const Place& place) {
+  for (std::uint32_t i = 0; i < place.count; ++i)
+    if (place.rings[i]->level_for_reader() != 0) return true;
+  return false;
 }
 
 template <class Calls>
 void consume(Member& member, Place& place) {
-  Patience patience;
   std::uint32_t seen = 0;
   while (!member.stopped()) {
-    void* object = next_ring(place)->pop();
+    void* object = take(place);
     if (object == nullptr) {
-      patience.lose();
+      ring_all_partners(place);
+      place.bell.wait([&] { return has_any(place); });
       continue;
     }
-    patience.regain();
     if (++seen % kLookAtOneIn == 0) {
       drop_object<Calls>(member, object);
     } else {
       Calls::release(member, object);
     }
+    Bell& partner = place.partners[place.next]->bell;
+    if (partner.asleep() && place.rings[place.next]->level_for_reader() <= kCapacity / 2)
+      partner.ring();
     member.count();
   }
 }
@@ -90,17 +119,25 @@ struct Shape {
 
 void set_up_group(Member* members, unsigned producers, unsigned consumers) {
   const unsigned count = producers + consumers;
+  const std::size_t ends = 2 * std::size_t{producers} * consumers;
   auto* places = map_zeroed<Place>(count);
-  auto* rings = map_zeroed<Ring>(std::size_t{producers} * consumers);
-  auto** lists = map_zeroed<Ring*>(2 * std::size_t{producers} * consumers);
+  auto* rings = map_zeroed<Ring>(ends / 2);
+  auto** ring_lists = map_zeroed<Ring*>(ends);
+  auto** partner_lists = map_zeroed<Place*>(ends);
   for (unsigned i = 0; i < count; ++i) {
-    const bool produces = i < producers;
-    places[i] = {lists, produces ? consumers : producers, 0, produces};
-    for (unsigned k = 0; k < places[i].count; ++k)
-      *lists++ = produces ? &rings[i * consumers + k] : &rings[k * consumers + (i - producers)];
-    members[i].state = &places[i];
+    Place& place = places[i];
+    place.produces = i < producers;
+    place.count = place.produces ? consumers : producers;
+    place.rings = ring_lists;
+    place.partners = partner_lists;
+    for (unsigned k = 0; k < place.count; ++k) {
+      *ring_lists++ =
+          place.produces ? &rings[i * consumers + k] : &rings[k * consumers + (i - producers)];
+      *partner_lists++ = place.produces ? &places[producers + k] : &places[k];
+    }
+    members[i].state = &place;
     // Each object is counted once, on the side with more threads: fairness is a matter among them.
-    members[i].counted = produces == (producers > consumers);
+    members[i].counted = place.produces == (producers > consumers);
   }
 }
 

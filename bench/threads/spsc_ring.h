@@ -30,6 +30,14 @@ class SpscRing {
   // Shows the reader a batch that is not full.
   void publish() { writer_.shown.store(writer_.mine, std::memory_order_release); }
 
+  // How many wait in it. Each side may ask; the other's part of the answer may be old.
+  [[nodiscard]] std::uint32_t level_for_writer() const {
+    return writer_.mine - reader_.shown.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::uint32_t level_for_reader() const {
+    return writer_.shown.load(std::memory_order_acquire) - reader_.mine;
+  }
+
   // Null when there is none.
   void* pop() {
     if (reader_.mine == reader_.others) {

@@ -109,7 +109,7 @@ std::vector<Allocator> read_allocators(const std::vector<std::string>& words) {
 
 std::size_t rounds_of(const Options& options) {
   const double turns = options.seconds * 1000 / options.slice_ms;
-  return std::max<std::size_t>(2,
+  return std::max<std::size_t>(4,
                                static_cast<std::size_t>(turns / static_cast<double>(options.sets)));
 }
 
@@ -208,10 +208,10 @@ class Comparison {
   static json latency_of(const Result& result, const std::string& call) {
     json latency;
     for (const char* figure : {"p50", "p99", "p99.9", "p99.99", "longest"})
-      latency[figure] = reported(result, "/" + call + "/" + figure);
-    const double calls = total(result, "/" + call + "/calls");
+      latency[figure] = reported(result, fmt::format("/{}/{}", call, figure));
+    const double calls = total(result, fmt::format("/{}/calls", call));
     for (const std::string figure : {"pauses", "preempted"}) {
-      const double pauses = total(result, "/" + call + "/" + figure);
+      const double pauses = total(result, fmt::format("/{}/{}", call, figure));
       latency[fmt::format("{}_per_million", figure)] = 1e6 * pauses / std::max(1.0, calls);
     }
     return latency;

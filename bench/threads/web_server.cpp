@@ -4,8 +4,8 @@
 // predecessor, and writes those of the one before that. Each has several of its own in flight.
 #include <cstring>
 
+#include "bell.h"
 #include "pages.h"
-#include "patience.h"
 #include "spsc_ring.h"
 #include "workload.h"
 
@@ -13,6 +13,7 @@ namespace bench {
 namespace {
 
 constexpr std::uint32_t kInFlight = 32;
+constexpr std::uint32_t kWorthWaking = 8;  // requests in the inbox of a thread that sleeps
 constexpr std::uint32_t kFewestObjects = 20;
 constexpr std::uint32_t kMostObjects = 200;
 constexpr std::uint32_t kSmallestArenaObject = 16;
@@ -39,6 +40,7 @@ struct Request {
 // What a thread works at. Its inbox is filled by its predecessor alone.
 struct Desk {
   alignas(kCacheLine) std::atomic<std::uint32_t> in_flight;  // parsed here, not yet freed
+  alignas(kCacheLine) Bell bell;
   alignas(kCacheLine) Desk* next;
   SpscRing<2 * kInFlight, 1> inbox;  // the predecessor's requests and those it passes on
 };
@@ -73,7 +75,9 @@ void make_arena_objects(Member& member, Request& request, std::uint32_t up_to) {
 
 // The ring holds all that can be in it; it is full only if the bookkeeping here is wrong.
 void pass_on(Desk& desk, Request* request) {
-  if (!desk.next->inbox.push(request)) fault("a request too many");
+  Desk& next = *desk.next;
+  if (!next.inbox.push(request)) fault("a request too many");
+  if (next.bell.asleep() && next.inbox.level_for_writer() >= kWorthWaking) next.bell.ring();
 }
 
 template <class Calls>
@@ -104,13 +108,17 @@ void write_out(Member& member, Request* request) {
   for (std::uint32_t i = 0; i < request->made; ++i) drop_object<Calls>(member, request->arena[i]);
   Desk* parser = request->parser;
   drop_object<Calls>(member, request);
-  parser->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (parser->in_flight.fetch_sub(1, std::memory_order_relaxed) == kInFlight - kWorthWaking + 1)
+    parser->bell.ring();
+}
+
+bool may_parse(const Desk& desk) {
+  return desk.in_flight.load(std::memory_order_relaxed) < kInFlight;
 }
 
 template <class Calls>
 End run(Member& member) {
   Desk& desk = desk_of(member);
-  Patience patience;
   while (!member.stopped()) {
     auto* request = static_cast<Request*>(desk.inbox.pop());
     if (request != nullptr && request->worked_on) {
@@ -118,13 +126,12 @@ End run(Member& member) {
       member.count();
     } else if (request != nullptr) {
       work_on<Calls>(member, desk, request);
-    } else if (desk.in_flight.load(std::memory_order_relaxed) < kInFlight) {
+    } else if (may_parse(desk)) {
       parse<Calls>(member, desk);
     } else {
-      patience.lose();
-      continue;
+      desk.next->bell.ring();
+      desk.bell.wait([&] { return may_parse(desk) || desk.inbox.level_for_reader() != 0; });
     }
-    patience.regain();
   }
   return End::kStopped;
 }

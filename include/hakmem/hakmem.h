@@ -84,9 +84,9 @@ HAK_EXPORT void hak_thread_idle(void);
 /* ---- First-class heaps ----
  *
  * A heap whose objects can be released all at once. Any thread may allocate from it and release
- * its objects one by one, with hak_free or any other releasing function; hak_realloc moves an object
- * to the process-wide heap where it must move, hak_heap_realloc keeps it in its heap. Allocating
- * takes the heap's lock: a heap is for grouping objects, not for speed.
+ * its objects one by one, with hak_free or any other releasing function; hak_realloc moves an
+ * object to the process-wide heap where it must move, hak_heap_realloc keeps it in its heap.
+ * Allocating takes the heap's lock: a heap is for grouping objects, not for speed.
  */
 typedef struct hak_heap hak_heap_t;
 
@@ -99,7 +99,8 @@ HAK_EXPORT __attribute__((warn_unused_result)) hak_heap_t* hak_heap_new(void);
 HAK_EXPORT void hak_heap_destroy(hak_heap_t* heap);
 
 /* As hak_malloc, hak_calloc, hak_realloc and hak_aligned_alloc, from this heap.
- * hak_heap_realloc takes objects of any heap; where it must move one, the new place is in `heap`. */
+ * hak_heap_realloc takes objects of any heap; where it must move one, the new place is in `heap`.
+ */
 HAK_EXPORT HAK_ALLOCATES void* hak_heap_malloc(hak_heap_t* heap, size_t size);
 HAK_EXPORT HAK_ALLOCATES void* hak_heap_calloc(hak_heap_t* heap, size_t count, size_t size);
 HAK_EXPORT __attribute__((warn_unused_result)) void* hak_heap_realloc(hak_heap_t* heap, void* p,

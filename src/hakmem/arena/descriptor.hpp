@@ -37,11 +37,11 @@ struct SlabState {
 };
 
 struct LargeState {
-  Descriptor* next;    // in the list of its heap's
+  Descriptor* next;  // in the list of its heap's
   Descriptor* prev;
   std::uint32_t heap;  // a shared heap's id; 0: no heap's
-  std::size_t bytes;  // usable, from the object's start
-  bool moved_start;   // the start may lie behind the span's
+  std::size_t bytes;   // usable, from the object's start
+  bool moved_start;    // the start may lie behind the span's
 };
 
 struct FreeState {

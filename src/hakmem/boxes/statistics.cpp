@@ -140,7 +140,8 @@ HeapStatistics heap_statistics(Heap* heap) {
   const os::Locked inside(heap->door);
   heap_drain(heap, ~0u);
   HeapStatistics sums{};
-  for (unsigned c = 0; c < kClasses; ++c) add_class(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
+  for (unsigned c = 0; c < kClasses; ++c)
+    add_class(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
   for (const Descriptor* head = heap->large; head != nullptr; head = head->large.next) {
     ++sums.live_objects;
     sums.live_bytes += head->large.bytes;

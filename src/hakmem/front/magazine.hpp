@@ -15,14 +15,14 @@ namespace hakmem {
 
 // Arrays have a power of two of words: a null and the places.
 struct Magazine {
-  void** words;                // null until the class has an array
-  std::uint16_t capacity;      // places
-  std::uint16_t batch;         // objects of the next refill: doubles each time
-  std::uint16_t held_before;   // objects in it when it was last looked at
-  std::uint8_t starters;       // objects that came from a starter heap so far
-  bool refilled : 1;           // since the last flush: objects go round, a larger array would help
-  bool visited : 1;            // through the slow door, since it was last looked at
-  bool own_block : 1;          // the words are a metadata block, not part of the thread's page
+  void** words;               // null until the class has an array
+  std::uint16_t capacity;     // places
+  std::uint16_t batch;        // objects of the next refill: doubles each time
+  std::uint16_t held_before;  // objects in it when it was last looked at
+  std::uint8_t starters;      // objects that came from a starter heap so far
+  bool refilled : 1;          // since the last flush: objects go round, a larger array would help
+  bool visited : 1;           // through the slow door, since it was last looked at
+  bool own_block : 1;         // the words are a metadata block, not part of the thread's page
 };
 static_assert(sizeof(Magazine) == 16);
 
@@ -33,8 +33,8 @@ struct alignas(kCacheLine) ThreadState {
   std::size_t budget_used;  // bytes of objects the arrays have places for
   std::uint32_t visits;     // through the slow door
   std::uint16_t first_words_used;
-  std::uint16_t turn;       // which starter heap comes first
-  bool starts;              // classes begin with starter objects
+  std::uint16_t turn;  // which starter heap comes first
+  bool starts;         // classes begin with starter objects
   Outbox outbox;
   Magazine magazines[kClasses];
   void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -

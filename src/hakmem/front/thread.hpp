@@ -14,7 +14,8 @@ bool thread_attach();
 bool thread_take_heap();
 
 // Returns everything the thread holds and parks its heap. Its fast paths miss from now on. An idle
-// thread may attach again; one that ends may not, since glibc still frees after the last destructor.
+// thread may attach again; one that ends may not, since glibc still frees after the last
+// destructor.
 void thread_idle();
 void thread_end();
 
