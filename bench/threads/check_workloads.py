@@ -13,6 +13,7 @@ WORKER = os.path.join(BUILD, "threads_worker")
 LOCKSTEP = os.path.join(BUILD, "threads_lockstep")
 BROKEN = os.path.join(BUILD, "libbroken_malloc.so")
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bench_threads.py")
+OPERATIONS = 20_000
 QUANTILES = ("p50", "p99", "p99.9", "p99.99")
 
 
@@ -27,10 +28,10 @@ def expect(condition, *explanation):
         sys.exit(1)
 
 
-def check_report(text, workload, threads):
+def check_report(text, workload, threads, operations):
     report = json.loads(text)
     expect(report["workload"] == workload and report["threads"] == threads, text)
-    expect(report["operations"] >= 100, "too few operations:", text)
+    expect(report["operations"] >= operations, "too few operations:", text)
     expect(0 <= report["thread_min"] <= report["thread_median"] <= report["operations"], text)
     expect(report["operations_per_second"] > 0 and report["cpu_ns_per_operation"] > 0, text)
     expect(500 < report["peak_rss_kib"] < 4_000_000, "implausible memory:", text)
@@ -49,14 +50,14 @@ def check_latency(report):
 
 def check_workload(workload):
     for threads in (2, 5):
-        for duration in ("0.05s", "20000"):
+        for duration, operations in (("0.05s", 1), (str(OPERATIONS), OPERATIONS)):
             command = [WORKER, workload, str(threads), duration, "1"]
             plain = run(command, LD_PRELOAD=LIBRARY)
             expect(plain.returncode == 0 and not plain.stderr, command, plain)
-            check_report(plain.stdout, workload, threads)
+            check_report(plain.stdout, workload, threads, operations)
         timed = run(command + ["--latency"], LD_PRELOAD=LIBRARY)
         expect(timed.returncode == 0 and not timed.stderr, command, timed)
-        check_latency(check_report(timed.stdout, workload, threads))
+        check_latency(check_report(timed.stdout, workload, threads, operations))
     compared = compare(workload, f"built={LIBRARY}", "libc=")
     expect(not compared["failed"], compared)
     for row in compared["allocators"]:
