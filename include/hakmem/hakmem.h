@@ -108,7 +108,7 @@ HAK_EXPORT __attribute__((warn_unused_result)) void* hak_heap_realloc(hak_heap_t
 HAK_EXPORT HAK_ALLOCATES void* hak_heap_aligned(hak_heap_t* heap, size_t alignment, size_t size);
 
 /* What a heap holds. Sizes in bytes, rounded up as hak_usable_size shows them. */
-typedef struct hak_heap_stats {
+typedef struct {
   size_t live_objects; /* allocated and not released */
   size_t live_bytes;   /* of those */
   size_t held_bytes;   /* taken from the system for this heap, free parts included */

@@ -279,14 +279,14 @@ TEST(ThreadTest, FlushAllReturnsArraysAndOutbox) {
     void* foreign = nullptr;
     ASSERT_EQ(heap_refill(other, kSizeClasses[3], &foreign + 1, 1), 1u);
     for (unsigned c = 0; c < kClasses; ++c) give(c, take(c));
-    outbox_add(cache.thread->outbox, foreign, 64);
+    outbox_add(cache.thread->outbox, foreign, region_id_anywhere(foreign));
     cache_flush_all();
     for (unsigned c = 0; c < kClasses; ++c) {
       const BinCounters& n = counters(c);
       EXPECT_EQ(cached(c), 0u);
       EXPECT_EQ(n.carved + n.refilled, n.flushed);
     }
-    EXPECT_EQ(cache.thread->outbox.count, 0u);
+    EXPECT_EQ(cache.thread->outbox.charge, 0u);
     heaps_trim_idle();
     EXPECT_EQ(other->bins[3].counters.collected, 1u);
   });

@@ -23,19 +23,13 @@ void* borrow_object(unsigned c) {
   return heap_count() != 0 ? shared_allocate(heap_by_id(1), c) : nullptr;
 }
 
-void free_of_slab(void* p, RegionId id) {
-  if (is_shared(owner_of(id))) return shared_free(p, owner_of(id));
+HAK_INLINE void free_of_slab(void* p, RegionId id) {
+  if (HAK_UNLIKELY(is_shared(owner_of(id)))) return shared_free(p, id);
   // A thread that only frees is worth a cache too: its frees go home in batches.
-  if (!thread_ready()) {
-    remote_free(&p, 1);
-    return;
-  }
+  if (HAK_UNLIKELY(cache.thread == nullptr) && !thread_ready()) return remote_free(p, id);
   const std::uint32_t slot = id ^ cache.tag;
-  if (slot >= kSlots) {
-    outbox_add(cache.thread->outbox, p, kSizeClasses[class_of_slot(slot_of(id))].size);
-  } else if (!unified_cache_push(slot, p)) {
-    cache_overflow(slot, p);
-  }
+  if (HAK_LIKELY(slot >= kSlots)) return outbox_add(cache.thread->outbox, p, id);
+  if (!unified_cache_push(slot, p)) cache_overflow(slot, p);
 }
 
 void* object_of_class(unsigned c) {
@@ -86,10 +80,13 @@ HAK_NOINLINE void* malloc_slow(std::size_t size) {
   return allocate_of_span(size, kMinAlignment).p;
 }
 
-HAK_NOINLINE void free_slow(void* p) {
+namespace {
+
+// Whatever is no object of a slab in the first arena.
+HAK_NOINLINE void free_other(void* p) {
   if (p == nullptr) return;
   const RegionId id = region_id_anywhere(p);
-  if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  if (owner_of(id) != 0) return free_of_slab(p, id);
   if (id == kRegionLarge) return large_free(p);
   if (id == kRegionInterior)
     fatal_pointer("invalid pointer, into the middle of a large object:", p);
@@ -97,6 +94,14 @@ HAK_NOINLINE void free_slow(void* p) {
     fatal_pointer("invalid pointer or double free, into memory that is free:", p);
   }
   foreign_free(p);
+}
+
+}  // namespace
+
+HAK_NOINLINE void free_slow(void* p) {
+  const RegionId id = region_id_of(p);
+  if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  free_other(p);
 }
 
 HAK_COLD void* malloc_slow_errno(std::size_t size) {

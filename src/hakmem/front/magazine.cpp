@@ -14,7 +14,8 @@ namespace {
 constexpr unsigned kFirstCapacity = 15;
 constexpr unsigned kMostCapacity = 2047;
 constexpr std::size_t kMostArrayBytes = std::size_t{256} << 10;  // of objects, for one class
-// One class is looked at for idleness in so many visits through the slow door.
+// In so many visits through the slow door one class is looked at for idleness, and what the outbox
+// holds is sent off.
 constexpr unsigned kVisitsPerLook = 16;
 
 struct Policy {
@@ -126,7 +127,9 @@ void look_at(unsigned c) {
 void note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  if (++t.visits % kVisitsPerLook == 0) look_at(t.visits / kVisitsPerLook % kClasses);
+  if (++t.visits % kVisitsPerLook != 0) return;
+  outbox_flush(t.outbox);
+  look_at(t.visits / kVisitsPerLook % kClasses);
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no
@@ -146,7 +149,6 @@ void* cache_refill(unsigned slot) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
   if (starts_with(m) || !thread_take_heap()) return starter_object(m, c);
-  outbox_flush(cache.thread->outbox);
   if (!has_array(m, c)) {
     void* one[1];
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;

@@ -3,6 +3,7 @@
 
 #include "hakmem/heap/heap.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 constexpr unsigned kLooks = 8;
 // Pushes between two looks at whether the owner is at work.
 constexpr std::uint32_t kPatience = 32;
+constexpr std::uint32_t kIdleMilliseconds = 20;
 
 Heap* next_heap() {
   static constinit std::atomic<std::uint32_t> hand{0};  // which heap comes first does not matter
@@ -28,11 +30,16 @@ Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
   return slab;
 }
 
-// The owner's visits are counted; between two looks there were none.
+// The owner has not visited for a while. (An owner that merely waits for the caller must not be
+// taken for idle: to do its work would slow the caller, and make it wait longer.)
 bool is_idle(Heap* heap) {
+  const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
-  if (heap->visits_seen.load(std::memory_order_relaxed) == visits) return true;
+  if (heap->visits_seen.load(std::memory_order_relaxed) == visits) {
+    return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
+  }
   heap->visits_seen.store(visits, std::memory_order_relaxed);
+  heap->seen_at.store(now, std::memory_order_relaxed);
   return false;
 }
 

@@ -8,6 +8,12 @@
 namespace hakmem {
 namespace {
 
+// How often an owner looks at how much waits for it, how much that may be (in slabs), and how often
+// it collects in any case.
+constexpr std::uint32_t kVisitsPerLook = 8;
+constexpr std::uint32_t kMostWaiting = 128;
+constexpr std::uint32_t kVisitsPerDrain = 64;
+
 void free_slab(Bin& bin, Descriptor* slab) {
   bin.remove(slab);
   slab_destroy(slab);
@@ -64,6 +70,21 @@ unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   return used_before + never_used;
 }
 
+bool has_pending(const Heap* heap) {
+  return heap->taken != nullptr || heap->pending.load(std::memory_order_relaxed) != nullptr;
+}
+
+// What others freed is collected when it is needed: until then more of it gathers in the same
+// words. But it does not wait for ever, nor does much of it wait.
+void drain_if_due(Heap* heap) {
+  const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
+  if (visits % kVisitsPerLook == 0) {
+    const std::uint32_t waiting = heap->pushes.load(std::memory_order_relaxed) - heap->drained;
+    heap->behind = waiting > kMostWaiting || visits % kVisitsPerDrain == 0;
+  }
+  if (heap->behind) heap_drain(heap, kDrainAtOnce);
+}
+
 void note_visit(Heap* heap) {
   // Only the owner writes: no atomic addition.
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
@@ -91,14 +112,15 @@ void trim_inside(Heap* heap) {
 }
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
-  heap_drain(heap, kDrainPerVisit);
+  drain_if_due(heap);
   const unsigned c = class_of_slot(k.slot);
   Bin& bin = heap->bins[c];
   unsigned done = 0;
   while (done < count) {
     Descriptor* slab = bin.fullest();
-    if (slab == nullptr) {
-      heap_drain(heap, kDrainBeforeGrowth);
+    for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth && has_pending(heap);
+         drained += kDrainAtOnce) {
+      heap_drain(heap, kDrainAtOnce);
       slab = bin.fullest();
     }
     if (slab == nullptr) slab = heap_adopt(heap, c);
@@ -119,14 +141,15 @@ void return_inside(Heap* heap, void* const* objects, unsigned count) {
   BinCounters* counters = nullptr;
   for (unsigned done = 0; done < count;) {
     void* const* rest = objects + done;
-    Descriptor* slab = slab_of(*rest, region_id_anywhere(*rest));
+    const RegionId id = region_id_anywhere(*rest);
+    Descriptor* slab = slab_of(*rest, id);
     if (HAK_UNLIKELY(slab == nullptr)) {
       fatal_pointer("invalid pointer, into memory that is free:", *rest);
     }
     // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
     // used again by its next thread.
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      remote_free(rest, 1);
+      remote_free(*rest, id);
       ++done;
       continue;
     }
@@ -158,11 +181,14 @@ void heap_trim(Heap* heap) {
 }
 
 void heaps_trim_idle() {
-  for_each_heap([](Heap* heap) {
-    if (!heap->door.try_lock()) return;  // somebody is at work there
-    trim_inside(heap);
-    heap->door.unlock();
-  });
+  // Twice: a heap may pass on what belongs to one that was visited before it.
+  for (int pass = 0; pass < 2; ++pass) {
+    for_each_heap([](Heap* heap) {
+      if (!heap->door.try_lock()) return;  // somebody is at work there
+      trim_inside(heap);
+      heap->door.unlock();
+    });
+  }
 }
 
 void heap_park(Heap* heap) {

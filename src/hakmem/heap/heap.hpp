@@ -28,16 +28,19 @@ struct alignas(kCacheLine) Heap {
   // No thread has it. Written under the registry's lock; who reads it without gets a hint.
   std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
-  Descriptor* taken;  // what is left of a pending list that was taken
-  Descriptor* large;  // of a shared heap: its large objects
+  Descriptor* taken;      // what is left of a pending list that was taken
+  std::uint32_t drained;  // slabs taken off it so far
+  bool behind;            // the owner collects a little at each visit
+  Descriptor* large;      // of a shared heap: its large objects
 
   Bin bins[kClasses];
 
   // Everybody's line: slabs of this heap with remotely freed objects, how many were pushed so far,
-  // and the owner's visits when somebody last looked.
+  // and the owner's visits when somebody saw them change.
   alignas(kCacheLine) std::atomic<Descriptor*> pending;
   std::atomic<std::uint32_t> pushes;
   std::atomic<std::uint32_t> visits_seen;
+  std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
 };
 
 // The heap of the calling thread, or null.
@@ -68,21 +71,31 @@ void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
 
-// Objects of other heaps, on their way home. What a thread holds back is bounded by both numbers.
+// Objects of other heaps, on their way home, gathered by word of a slab's bitmap so that one atomic
+// OR frees many. A table of such parcels by a hash; one that is in the way is sent off. What a
+// thread holds back is bounded: each object counts with its size and kObjectCharge.
 struct Outbox {
-  static constexpr unsigned kCapacity = 64;
-  static constexpr std::size_t kMostBytes = std::size_t{64} << 10;
-  unsigned count;
-  std::size_t bytes;
-  void* objects[kCapacity];
+  static constexpr unsigned kParcels = 64;
+  static constexpr std::size_t kObjectCharge = 256;
+  static constexpr std::size_t kMostCharge = std::size_t{256} << 10;
+
+  struct Parcel {
+    std::uintptr_t key;  // the slab's descriptor and the number of the word
+    std::uint64_t mask;  // the objects; 0: nothing here
+    const SizeClass* k;  // so that the cache line of the slab's owner stays alone
+  };
+
+  std::size_t charge;
+  Parcel parcels[kParcels];
 };
 
-// Frees an object of `bytes` of another heap through the outbox, which is flushed when it is full.
-void outbox_add(Outbox& outbox, void* p, std::size_t bytes);
+// Frees an object of another heap through the outbox. `id` is its region id. Cost: about 50
+// instructions, and two atomic operations for all objects of a parcel.
+void outbox_add(Outbox& outbox, void* p, RegionId id);
 void outbox_flush(Outbox& outbox);
 
-// The same without an outbox: for threads that have none. Needs no memory.
-void remote_free(void* const* objects, unsigned count);
+// The same for one object, without an outbox. Needs no memory.
+void remote_free(void* p, RegionId id);
 
 // Works off at most `slabs` slabs of the heap's pending list. The caller holds the door.
 void heap_drain(Heap* heap, unsigned slabs);
@@ -98,7 +111,7 @@ void help_if_idle(Heap* heap);
 // ---- used between the files of this folder -----------------------------------------------------
 
 // Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
-inline constexpr unsigned kDrainPerVisit = 8;
+inline constexpr unsigned kDrainAtOnce = 8;
 // Before a heap takes a new slab it looks further.
 inline constexpr unsigned kDrainBeforeGrowth = 64;
 inline constexpr unsigned kDrainAll = ~0u;

@@ -57,13 +57,13 @@ void* shared_allocate(Heap* heap, unsigned c) {
   return take_one(heap, c);
 }
 
-void shared_free(void* p, std::uint32_t id) {
-  Heap* heap = heap_by_id(id);
+void shared_free(void* p, RegionId id) {
+  Heap* heap = heap_by_id(owner_of(id));
   if (heap->door.try_lock()) {
     return_inside(heap, &p, 1);
     heap->door.unlock();
   } else {
-    remote_free(&p, 1);  // whoever is inside need not be waited for
+    remote_free(p, id);  // whoever is inside need not be waited for
   }
 }
 

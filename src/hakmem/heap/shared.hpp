@@ -21,8 +21,8 @@ void shared_heap_close(Heap* heap);
 // An object of a class. Null: no memory.
 void* shared_allocate(Heap* heap, unsigned c);
 
-// Frees an object of a shared heap with this id.
-void shared_free(void* p, std::uint32_t id);
+// Frees an object of a shared heap. `id` is its region id.
+void shared_free(void* p, RegionId id);
 
 // ---- starters ----------------------------------------------------------------------------------
 
