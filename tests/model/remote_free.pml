@@ -586,12 +586,12 @@ init {
     run worker(3, 0, 0, 2, 0, 0)
 #elif SCENARIO == ADOPT
     run worker(1, 1, 0, 1, 1, 0);
-    run worker(2, 2, 1, 1, 0, 0);
-    run worker(3, 0, 0, 2, 0, 0)
+    run worker(2, 2, 1, 0, 0, 0);
+    run worker(3, 0, 1, 2, 0, 0)
 #elif SCENARIO == HELP
     given(1, 1);
     run worker(1, 1, 1, 0, 0, 0);
-    run worker(2, 0, 0, 2, 0, 0);
+    run worker(2, 0, 0, 1, 0, 0);
     run worker(3, 0, 0, 2, 0, 0)
 #elif SCENARIO == FORK
     run worker(1, 1, 0, 1, 0, 0);
