@@ -24,7 +24,7 @@ AT_ONCE = 2
 MEGABYTES = 900  # a case
 SECONDS = 300    # a case
 
-SCENARIOS = "RECARVE ADOPT HELP FORK".split()
+SCENARIOS = "RECARVE ADOPT HELP CLOSE FORK".split()
 
 BROKEN = {
     "RECARVE": """OWNER_READ_AFTER_OR CARVE_RESETS_SUMMARY COLLECT_NOT_OWNED SUMMARY_BEFORE_OR
@@ -32,12 +32,14 @@ BROKEN = {
         FLUSH_TRUSTS_REGION_ID""".split(),
     "ADOPT": "NO_FORWARD ADOPT_WITHOUT_DOOR".split(),
     "HELP": ["LINK_READ_LATE"],
+    "CLOSE": ["CLOSE_KEEPS_WORDS"],
 }
 
 REACHED = {
     "RECARVE": "FORWARDED MERGED DROPPED RECARVED STALE FOREIGN_MINE".split(),
-    "ADOPT": "ADOPTED LATE_PUSH FORWARDED TAKEN_WHOLE STRANDED".split(),
+    "ADOPT": "ADOPTED LATE_PUSH TAKEN_WHOLE STRANDED".split(),
     "HELP": "HELPED TWO_LISTED".split(),
+    "CLOSE": ["CLOSED"],
     "FORK": "LOST SPREAD".split(),
 }
 
@@ -67,7 +69,7 @@ class Case:
             step("spin", "-a", *self.defines, str(MODEL))
             step(os.environ.get("CC", "gcc"), "-O1" if self.long else "-O0", "-w", "-DSAFETY",
                  "-DCOLLAPSE", f"-DMEMLIM={MEGABYTES}", "-o", "pan", "pan.c")
-            out = step("./pan", "-m5000", *self.pan_flags)
+            out = step("./pan", "-m5000", "-w24" if self.long else "-w18", *self.pan_flags)
         except subprocess.CalledProcessError as error:
             return f"{error.cmd[0]} failed: {error.output}", ""
         except subprocess.TimeoutExpired as error:
@@ -103,7 +105,8 @@ def outcome_of(out):
 
 
 def number_of(point):
-    return re.search(rf"#define {point}\s+(\d+)", MODEL.read_text(encoding="utf-8"))[1]
+    state = MODEL.with_name("state.pml").read_text(encoding="utf-8")
+    return re.search(rf"#define {point}\s+(\d+)", state)[1]
 
 
 def all_cases():
