@@ -75,6 +75,48 @@ HAK_EXPORT size_t hak_good_size(size_t size);
  * Returns the number of bytes returned to the system. */
 HAK_EXPORT size_t hak_collect(bool force);
 
+/* For a thread that will be idle for a while: everything that its cache holds goes back, its own
+ * objects and those of other threads, and its heap is there for others. It may go on allocating at
+ * any time, and then starts anew. Without this call an idle thread holds back at most its cache
+ * budget (HAKMEM_CACHE_BUDGET) and 512 objects, or 256 KiB, of other threads. */
+HAK_EXPORT void hak_thread_idle(void);
+
+/* ---- First-class heaps ----
+ *
+ * A heap whose objects can be released all at once. Any thread may allocate from it and release
+ * its objects one by one, with hak_free or any other releasing function; hak_realloc moves an
+ * object to the process-wide heap where it must move, hak_heap_realloc keeps it in its heap.
+ * Allocating takes the heap's lock: a heap is for grouping objects, not for speed.
+ */
+typedef struct hak_heap hak_heap_t;
+
+/* A new, empty heap, owned by the caller until hak_heap_destroy. NULL and ENOMEM when there is no
+ * memory for one, or when there are 1,048,575 heaps already. */
+HAK_EXPORT __attribute__((warn_unused_result)) hak_heap_t* hak_heap_new(void);
+
+/* Releases the heap and all its objects. No thread may use either any more, not even to free:
+ * a later hak_free of one of the objects is a double free. NULL is ignored. */
+HAK_EXPORT void hak_heap_destroy(hak_heap_t* heap);
+
+/* As hak_malloc, hak_calloc, hak_realloc and hak_aligned_alloc, from this heap.
+ * hak_heap_realloc takes objects of any heap; where it must move one, the new place is in `heap`.
+ */
+HAK_EXPORT HAK_ALLOCATES void* hak_heap_malloc(hak_heap_t* heap, size_t size);
+HAK_EXPORT HAK_ALLOCATES void* hak_heap_calloc(hak_heap_t* heap, size_t count, size_t size);
+HAK_EXPORT __attribute__((warn_unused_result)) void* hak_heap_realloc(hak_heap_t* heap, void* p,
+                                                                      size_t size);
+HAK_EXPORT HAK_ALLOCATES void* hak_heap_aligned(hak_heap_t* heap, size_t alignment, size_t size);
+
+/* What a heap holds. Sizes in bytes, rounded up as hak_usable_size shows them. */
+typedef struct {
+  size_t live_objects; /* allocated and not released */
+  size_t live_bytes;   /* of those */
+  size_t held_bytes;   /* taken from the system for this heap, free parts included */
+} hak_heap_stats_t;
+
+/* Fills in `stats`. Exact when no other thread uses the heap at the same time. */
+HAK_EXPORT void hak_heap_stats(hak_heap_t* heap, hak_heap_stats_t* stats);
+
 /* The version the library was built as, comparable with HAKMEM_VERSION. */
 HAK_EXPORT int hak_version(void);
 

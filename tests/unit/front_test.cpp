@@ -279,14 +279,14 @@ TEST(ThreadTest, FlushAllReturnsArraysAndOutbox) {
     void* foreign = nullptr;
     ASSERT_EQ(heap_refill(other, kSizeClasses[3], &foreign + 1, 1), 1u);
     for (unsigned c = 0; c < kClasses; ++c) give(c, take(c));
-    outbox_add(cache.thread->outbox, foreign);
+    outbox_add(cache.thread->outbox, foreign, region_id_anywhere(foreign));
     cache_flush_all();
     for (unsigned c = 0; c < kClasses; ++c) {
       const BinCounters& n = counters(c);
       EXPECT_EQ(cached(c), 0u);
       EXPECT_EQ(n.carved + n.refilled, n.flushed);
     }
-    EXPECT_EQ(cache.thread->outbox.count, 0u);
+    EXPECT_EQ(cache.thread->outbox.charge, 0u);
     heaps_trim_idle();
     EXPECT_EQ(other->bins[3].counters.collected, 1u);
   });
@@ -304,11 +304,11 @@ TEST(ThreadTest, DetachedForGood) {
         for (void*& p : objects) p = take(c);
         for (void* p : objects) give(c, p);
       }
-      thread_detach();
+      thread_end();
       EXPECT_EQ(cache.phase, Cache::Phase::gone);
       expect_missing_everything();
       EXPECT_FALSE(thread_attach());
-      thread_detach();  // once is enough
+      thread_end();  // once is enough
       EXPECT_EQ(cache.phase, Cache::Phase::gone);
     }).join();
     EXPECT_EQ(span_statistics().used, 0u);
@@ -328,7 +328,7 @@ TEST(ThreadTest, LivesFollowEachOtherInOneHeapAndNoMoreMetadata) {
           for (int i = 0; i < 100; ++i) live.emplace_back(c, take(c));
         }
         for (const auto& [c, p] : live) give(c, p);
-        thread_detach();
+        thread_end();
       }).join();
       if (life == 10) metadata = metadata_bytes();
     }

@@ -34,11 +34,12 @@ inline void give_back(Heap* heap, const std::vector<void*>& objects) {
   heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()));
 }
 
+inline void add_to(Outbox& outbox, void* p) { outbox_add(outbox, p, region_id_anywhere(p)); }
+
 inline void free_remotely(const std::vector<void*>& objects) {
-  for (std::size_t i = 0; i < objects.size(); i += Outbox::kCapacity) {
-    const std::size_t count = std::min<std::size_t>(Outbox::kCapacity, objects.size() - i);
-    remote_free(objects.data() + i, static_cast<unsigned>(count));
-  }
+  Outbox outbox{};
+  for (void* p : objects) add_to(outbox, p);
+  outbox_flush(outbox);
 }
 
 inline Descriptor* slab_at(const void* p) { return slab_of(p, region_id_anywhere(p)); }

@@ -26,8 +26,8 @@ TEST(Remote, OnlyTheFirstPushes) {
       bool first = true;
       std::uint64_t words = 0;
       for (unsigned w = 0; w < k.words; ++w) {
-        EXPECT_EQ(remote_return(slab, w, 1), first);
-        EXPECT_FALSE(remote_return(slab, w, word_of(k, w) & ~std::uint64_t{1}));
+        EXPECT_EQ(remote_return(slab, class_of(slab), w, 1), first);
+        EXPECT_FALSE(remote_return(slab, class_of(slab), w, word_of(k, w) & ~std::uint64_t{1}));
         first = false;
         words |= std::uint64_t{1} << w;
       }
@@ -38,7 +38,7 @@ TEST(Remote, OnlyTheFirstPushes) {
       EXPECT_EQ(remote_collect(slab, words), 0u);  // once only
       EXPECT_TRUE(slab_is_empty(slab));
       EXPECT_EQ(popped(slab_take, slab, k.capacity).size(), k.capacity);
-      EXPECT_TRUE(remote_return(slab, 0, 1));  // and round it goes
+      EXPECT_TRUE(remote_return(slab, class_of(slab), 0, 1));  // and round it goes
       EXPECT_EQ(remote_collect(slab, remote_take_summary(slab)), 1u);
       slab->slab.free = 0;
     }
@@ -50,8 +50,8 @@ TEST(Remote, OnlyNamedWordsAreCollected) {
     const SizeClass& k = kSizeClasses[0];
     Descriptor* slab = make_slab(k, 0);
     static_cast<void>(popped(slab_carve, slab, k.capacity));
-    static_cast<void>(remote_return(slab, 3, 0b1011));
-    static_cast<void>(remote_return(slab, 60, 0b1));
+    static_cast<void>(remote_return(slab, class_of(slab), 3, 0b1011));
+    static_cast<void>(remote_return(slab, class_of(slab), 60, 0b1));
     EXPECT_EQ(remote_collect(slab, std::uint64_t{1} << 60), 1u);
     EXPECT_EQ(remote_collect(slab, std::uint64_t{1} << 3), 3u);
     EXPECT_EQ(remote_take_summary(slab), std::uint64_t{1} << 3 | std::uint64_t{1} << 60);
@@ -77,8 +77,8 @@ TEST(RemoteFault, FreedTwiceBeforeItIsCollected) {
     expect_fatal("double free of 0x", [c] {
       Descriptor* slab = make_slab(kSizeClasses[c], 0);
       static_cast<void>(popped(slab_carve, slab, 16));
-      static_cast<void>(remote_return(slab, 0, 0b0110));
-      static_cast<void>(remote_return(slab, 0, 0b1100));
+      static_cast<void>(remote_return(slab, class_of(slab), 0, 0b0110));
+      static_cast<void>(remote_return(slab, class_of(slab), 0, 0b1100));
     });
   }
 }
@@ -89,7 +89,7 @@ TEST(RemoteFault, FreedByTheOwnerToo) {
       Descriptor* slab = make_slab(kSizeClasses[c], 0);
       const std::vector<void*> objects = popped(slab_carve, slab, 16);
       EXPECT_EQ(slab_return_run(slab, &objects[2], 1), 1u);
-      static_cast<void>(remote_return(slab, 0, 0b0110));
+      static_cast<void>(remote_return(slab, class_of(slab), 0, 0b0110));
       remote_collect(slab, remote_take_summary(slab));
     });
   }
@@ -99,7 +99,7 @@ TEST(RemoteFault, NeverAllocated) {
   expect_fatal("invalid pointer, never allocated: 0x", [] {
     Descriptor* slab = make_slab(kSizeClasses[0], 0);
     static_cast<void>(popped(slab_carve, slab, 16));
-    static_cast<void>(remote_return(slab, 0, std::uint64_t{1} << 16));
+    static_cast<void>(remote_return(slab, class_of(slab), 0, std::uint64_t{1} << 16));
     remote_collect(slab, remote_take_summary(slab));
   });
 }
@@ -128,7 +128,7 @@ void churn(unsigned c, unsigned freers, int rounds) {
             std::uint64_t part = mine & random();
             if (part == 0) part = mine & -mine;
             mine &= ~part;
-            if (remote_return(slab, w, part)) {
+            if (remote_return(slab, class_of(slab), w, part)) {
               ASSERT_EQ(on_list.exchange(1, std::memory_order_release), 0);
             }
           }

@@ -48,6 +48,11 @@ bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
 
 }  // namespace
 
+void* entry_heap_malloc(Heap* heap, std::size_t size) {
+  void* p = allocate_shared(heap, size, kMinAlignment);
+  return p != nullptr ? p : out_of_memory();
+}
+
 void* entry_calloc(std::size_t count, std::size_t size) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
@@ -60,7 +65,7 @@ void* entry_calloc(std::size_t count, std::size_t size) {
   return object.zero ? object.p : memset(object.p, 0, bytes);
 }
 
-void* reallocate(void* p, std::size_t size) {
+void* reallocate(void* p, std::size_t size, Heap* heap) {
   const RegionId id = region_id_anywhere(p);
   std::size_t usable = 0;
   if (HAK_LIKELY(owner_of(id) != 0)) {
@@ -73,7 +78,7 @@ void* reallocate(void* p, std::size_t size) {
     return foreign_realloc(p, size);
   }
   if (stays(p, id, size, usable)) return p;
-  void* moved = entry_malloc(size);
+  void* moved = heap == nullptr ? entry_malloc(size) : entry_heap_malloc(heap, size);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
   deallocate(p);

@@ -9,15 +9,20 @@
 
 namespace hakmem {
 
+struct Heap;
+
 // malloc_slow with errno.
 void* malloc_slow_errno(std::size_t size);
 
 HAK_INLINE void* entry_malloc(std::size_t size) { return allocate<malloc_slow_errno>(size); }
 
+void* entry_heap_malloc(Heap* heap, std::size_t size);
+
 void* entry_calloc(std::size_t count, std::size_t size);
 
-// realloc of an object to a size that is not 0.
-void* reallocate(void* p, std::size_t size);
+// realloc of an object to a size that is not 0. When it must move and a shared heap is given, the
+// new place is there.
+void* reallocate(void* p, std::size_t size, Heap* heap = nullptr);
 
 // Some programs allocate and free by realloc alone: both at the cost of malloc and free.
 HAK_INLINE void* entry_realloc(void* p, std::size_t size) {

@@ -7,6 +7,7 @@
 #include "hakmem/api/entry.hpp"
 #include "hakmem/base/bits.hpp"
 #include "hakmem/boxes/statistics.hpp"
+#include "hakmem/front/thread.hpp"
 
 using namespace hakmem;
 
@@ -41,6 +42,8 @@ HAK_EXPORT size_t hak_usable_size(const void* p) { return entry_usable_size(p); 
 HAK_EXPORT size_t hak_good_size(size_t size) { return entry_good_size(size); }
 
 HAK_EXPORT size_t hak_collect(bool force) { return entry_collect(force); }
+
+HAK_EXPORT void hak_thread_idle(void) { thread_idle(); }
 
 HAK_EXPORT int hak_version(void) { return HAKMEM_VERSION; }
 

@@ -20,15 +20,15 @@ __attribute__((weak)) void _IO_list_resetlock();
 namespace hakmem {
 namespace {
 
-constinit os::Lock start_lock;
+constinit os::Lock start_lock{os::LockKind::start};
 constinit std::atomic<bool> started{false};  // release: config and the first arena are there
 
-constinit os::Lock hooks_lock;
+constinit os::Lock hooks_lock{os::LockKind::start};
 constinit std::atomic<bool> hooked{false};  // release: the key is there
 constinit bool fork_hooked = false;
 pthread_key_t exit_key;
 
-void at_thread_exit(void*) { thread_detach(); }
+void at_thread_exit(void*) { thread_end(); }
 
 void at_fork_prepare() {
   // fflush(NULL) holds stdio's list while it waits for a stream whose holder may wait for us.

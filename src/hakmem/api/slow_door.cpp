@@ -10,38 +10,26 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/heap/shared.hpp"
 #include "hakmem/large/large.hpp"
 
 namespace hakmem {
 namespace {
 
-// For a thread that has no cache (its memory could not be had) or no longer one (it is ending): an
-// object from a parked heap, which is borrowed for this call.
+// For a thread that has no cache (its memory could not be had) or no longer one (it is ending).
 void* borrow_object(unsigned c) {
-  void* object[1] = {nullptr};
-  Heap* heap = heap_acquire();
-  if (heap != nullptr) {
-    heap_refill(heap, kSizeClasses[c], object + 1, 1);
-    registry_park(heap);
-  } else if (heap_count() != 0) {
-    // No memory for a heap: any heap will do, its door guards it.
-    heap_refill(heap_by_id(1), kSizeClasses[c], object + 1, 1);
-  }
-  return object[0];
+  if (void* p = starter_allocate(0, c); HAK_LIKELY(p != nullptr)) return p;
+  // No memory for a starter heap: any heap will do, its door guards it.
+  return heap_count() != 0 ? shared_allocate(heap_by_id(1), c) : nullptr;
 }
 
-void free_of_slab(void* p, RegionId id) {
+HAK_INLINE void free_of_slab(void* p, RegionId id) {
+  if (HAK_UNLIKELY(is_shared(owner_of(id)))) return shared_free(p, id);
   // A thread that only frees is worth a cache too: its frees go home in batches.
-  if (!thread_ready()) {
-    remote_free(&p, 1);
-    return;
-  }
+  if (HAK_UNLIKELY(cache.thread == nullptr) && !thread_ready()) return remote_free(p, id);
   const std::uint32_t slot = id ^ cache.tag;
-  if (slot >= kSlots) {
-    outbox_add(cache.thread->outbox, p);
-  } else if (!unified_cache_push(slot, p)) {
-    cache_overflow(slot, p);
-  }
+  if (HAK_LIKELY(slot >= kSlots)) return outbox_add(cache.thread->outbox, p, id);
+  if (!unified_cache_push(slot, p)) cache_overflow(slot, p);
 }
 
 void* object_of_class(unsigned c) {
@@ -57,9 +45,9 @@ HAK_COLD void gather_everything() {
   heaps_trim_idle();
 }
 
-LargeObject object_of_span(std::size_t size, std::size_t alignment) {
+LargeObject object_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
   static_cast<void>(thread_ready());  // the first arena; a span needs no cache
-  return large_allocate(size, alignment);
+  return large_allocate(size, alignment, heap);
 }
 
 }  // namespace
@@ -71,11 +59,20 @@ void* allocate_of_class(unsigned c) {
   return object_of_class(c);
 }
 
-LargeObject allocate_of_span(std::size_t size, std::size_t alignment) {
-  const LargeObject object = object_of_span(size, alignment);
+LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
+  const LargeObject object = object_of_span(size, alignment, heap);
   if (HAK_LIKELY(object.p != nullptr) || size > kMaxObjectBytes) return object;
   gather_everything();
-  return object_of_span(size, alignment);
+  return object_of_span(size, alignment, heap);
+}
+
+void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
+  const unsigned c = class_of_aligned(size, alignment);
+  if (c == kClasses) return allocate_of_span(size, alignment, heap).p;
+  void* p = shared_allocate(heap, c);
+  if (HAK_LIKELY(p != nullptr)) return p;
+  gather_everything();
+  return shared_allocate(heap, c);
 }
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
@@ -83,10 +80,13 @@ HAK_NOINLINE void* malloc_slow(std::size_t size) {
   return allocate_of_span(size, kMinAlignment).p;
 }
 
-HAK_NOINLINE void free_slow(void* p) {
+namespace {
+
+// Whatever is no object of a slab in the first arena.
+HAK_NOINLINE void free_other(void* p) {
   if (p == nullptr) return;
   const RegionId id = region_id_anywhere(p);
-  if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  if (owner_of(id) != 0) return free_of_slab(p, id);
   if (id == kRegionLarge) return large_free(p);
   if (id == kRegionInterior)
     fatal_pointer("invalid pointer, into the middle of a large object:", p);
@@ -94,6 +94,14 @@ HAK_NOINLINE void free_slow(void* p) {
     fatal_pointer("invalid pointer or double free, into memory that is free:", p);
   }
   foreign_free(p);
+}
+
+}  // namespace
+
+HAK_NOINLINE void free_slow(void* p) {
+  const RegionId id = region_id_of(p);
+  if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  free_other(p);
 }
 
 HAK_COLD void* malloc_slow_errno(std::size_t size) {

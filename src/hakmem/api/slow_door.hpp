@@ -9,7 +9,10 @@ namespace hakmem {
 // An object of size class `c`, from the cache if it has one. Null: no memory; errno is left alone.
 void* allocate_of_class(unsigned c);
 
-// A large object. Null: no memory; errno is left alone.
-LargeObject allocate_of_span(std::size_t size, std::size_t alignment);
+// A large object, of a shared heap if one is given. Null: no memory; errno is left alone.
+LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap = nullptr);
+
+// An object of a shared heap. `alignment` is a power of two. Null: no memory; errno is left alone.
+void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment);
 
 }  // namespace hakmem

@@ -42,7 +42,7 @@ std::size_t mapped_in_all() {
 // ---- the metadata heap -------------------------------------------------------------------------
 
 struct MetadataHeap {
-  os::Lock lock;
+  os::Lock lock{os::LockKind::metadata};
   GrowingArray memory;
   std::size_t capacity;
   std::size_t used;

@@ -37,8 +37,11 @@ struct SlabState {
 };
 
 struct LargeState {
-  std::size_t bytes;  // usable, from the object's start
-  bool moved_start;   // the start may lie behind the span's
+  Descriptor* next;  // in the list of its heap's
+  Descriptor* prev;
+  std::uint32_t heap;  // a shared heap's id; 0: no heap's
+  std::size_t bytes;   // usable, from the object's start
+  bool moved_start;    // the start may lie behind the span's
 };
 
 struct FreeState {
@@ -54,7 +57,6 @@ struct alignas(2 * kCacheLine) Descriptor {
   //    object
   bool is_free;  // at the first and last region of a free span, and nowhere else
   std::uint8_t slot;
-  std::uint8_t arena;
   bool dirty;             // of a free span: its memory may hold something else than zero
   std::uint32_t regions;  // length of the span; of a free span also at its last region
   union {
@@ -68,6 +70,7 @@ struct alignas(2 * kCacheLine) Descriptor {
   //    (slab/remote.hpp) ever writes them.
   alignas(kCacheLine) std::atomic<std::uint32_t> owner;  // heap id; 0: no slab
   std::uint32_t start;  // offset of the first object from the first region, in bytes
+  std::uint8_t arena;
   std::atomic<std::uint64_t> summary;
   std::atomic<Descriptor*> link;
   std::atomic<std::uint64_t> bits[kInlineWords];

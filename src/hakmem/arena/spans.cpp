@@ -11,7 +11,7 @@
 namespace hakmem {
 namespace {
 
-constinit os::Lock lock;
+constinit os::Lock lock{os::LockKind::spans};
 constinit SpanTree dirty_spans;
 constinit SpanTree clean_spans;
 constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed

@@ -41,12 +41,18 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
 // Sums of one class over all heaps.
 ClassSums sums_of_class(unsigned c) {
   ClassSums sums{};
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
-    Heap* heap = heap_by_id(id);
+  for_each_heap([&](Heap* heap) {
     const os::Locked inside(heap->door);
     add(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
-  }
+  });
   return sums;
+}
+
+void add_class(HeapStatistics& sums, const ClassSums& more) {
+  const BinCounters& n = more.counters;
+  sums.live_objects += n.carved + n.refilled - n.flushed - n.collected;
+  sums.live_bytes += more.live_bytes;
+  sums.held_bytes += more.slab_bytes;
 }
 
 bool is_unused(const ClassSums& sums) { return sums.counters.carves == 0; }
@@ -111,6 +117,21 @@ void print_memory(int fd) {
       .write_to(fd);
 }
 
+void print_contention(int fd) {
+#ifdef HAKMEM_LAB
+  constexpr const char* kNames[os::kLockKinds] = {"doors", "registry", "spans", "metadata", "start"};
+  Text line;
+  line.add("contended acquisitions:");
+  for (unsigned i = 0; i < os::kLockKinds; ++i) {
+    line.add(" ").add(kNames[i]).add(" ");
+    line.add_number(os::contended_acquisitions(static_cast<os::LockKind>(i)));
+  }
+  line.add("\n").write_to(fd);
+#else
+  static_cast<void>(fd);  // not counted in the release flavour
+#endif
+}
+
 }  // namespace
 
 MemoryStatistics memory_statistics() {
@@ -130,6 +151,20 @@ MemoryStatistics memory_statistics() {
   return result;
 }
 
+HeapStatistics heap_statistics(Heap* heap) {
+  const os::Locked inside(heap->door);
+  heap_drain(heap, ~0u);
+  HeapStatistics sums{};
+  for (unsigned c = 0; c < kClasses; ++c)
+    add_class(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
+  for (const Descriptor* head = heap->large; head != nullptr; head = head->large.next) {
+    ++sums.live_objects;
+    sums.live_bytes += head->large.bytes;
+    sums.held_bytes += std::size_t{head->regions} << kRegionShift;
+  }
+  return sums;
+}
+
 void print_statistics(int fd) {
   print_head(fd);
   ClassSums bands[kBands + 1]{};  // the last one: everything larger
@@ -145,6 +180,7 @@ void print_statistics(int fd) {
   print_row(fd, labelled("larger"), bands[kBands]);
   print_row(fd, labelled("all"), all);
   print_memory(fd);
+  print_contention(fd);
 }
 
 }  // namespace hakmem

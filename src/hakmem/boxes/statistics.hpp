@@ -9,6 +9,8 @@
 
 namespace hakmem {
 
+struct Heap;
+
 // In bytes. Takes the doors of all heaps one after the other; exact when other threads are quiet.
 struct MemoryStatistics {
   std::size_t reserved;  // address space
@@ -18,6 +20,13 @@ struct MemoryStatistics {
   std::size_t metadata;  // made accessible for metadata
 };
 MemoryStatistics memory_statistics();
+
+struct HeapStatistics {
+  std::size_t live_objects;
+  std::size_t live_bytes;
+  std::size_t held_bytes;  // slabs and large objects
+};
+HeapStatistics heap_statistics(Heap* heap);
 
 // The table, written to a file descriptor without allocating.
 void print_statistics(int fd);

@@ -2,63 +2,29 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
 namespace {
 
-// Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
-constexpr unsigned kDrainPerVisit = 8;
-// Before a heap takes a new slab it looks further.
-constexpr unsigned kDrainBeforeGrowth = 64;
-constexpr unsigned kDrainAll = ~0u;
-
-// ---- the lists of a bin ------------------------------------------------------------------------
-
-unsigned level_of(const Descriptor* slab) {
-  const unsigned available = slab_available(slab);
-  if (available == 0) return Bin::kFullLevel;
-  if (slab_is_empty(slab)) return Bin::kEmptyLevel;
-  const unsigned quarter = class_of(slab).capacity / Bin::kLevels;
-  unsigned level = 0;
-  while (level + 1 < Bin::kLevels && available > (level + 1) * quarter) ++level;
-  return level;
-}
-
-void shelve(Bin& bin, Descriptor* slab, unsigned level) {
-  slab->slab.level = static_cast<std::uint8_t>(level);
-  if (level == Bin::kFullLevel) return;
-  Descriptor* next = bin.levels[level];
-  slab->slab.next = next;
-  slab->slab.prev = nullptr;
-  if (next != nullptr) next->slab.prev = slab;
-  bin.levels[level] = slab;
-  if (level == Bin::kEmptyLevel) ++bin.empty;
-}
-
-void unshelve(Bin& bin, Descriptor* slab) {
-  const unsigned level = slab->slab.level;
-  if (level == Bin::kFullLevel) return;
-  Descriptor* next = slab->slab.next;
-  Descriptor* prev = slab->slab.prev;
-  if (next != nullptr) next->slab.prev = prev;
-  (prev != nullptr ? prev->slab.next : bin.levels[level]) = next;
-  if (level == Bin::kEmptyLevel) --bin.empty;
-}
+// How often an owner looks at how much waits for it, how much that may be (in slabs), and how often
+// it collects in any case.
+constexpr std::uint32_t kVisitsPerLook = 8;
+constexpr std::uint32_t kMostWaiting = 128;
+constexpr std::uint32_t kVisitsPerDrain = 64;
 
 void free_slab(Bin& bin, Descriptor* slab) {
-  --bin.slabs;
+  bin.remove(slab);
   slab_destroy(slab);
+  config::delay_point();
   span_free(slab);
 }
 
 void free_empty_slabs(Heap* heap) {
   for (Bin& bin : heap->bins) {
-    while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) {
-      unshelve(bin, slab);
-      free_slab(bin, slab);
-    }
+    while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) free_slab(bin, slab);
   }
 }
 
@@ -85,35 +51,20 @@ void free_segments(Heap* heap) {
   }
 }
 
-// Collects everything and gives back what is empty. The caller holds the door.
-void trim(Heap* heap) {
-  heap_drain(heap, kDrainAll);
-  free_empty_slabs(heap);
-  free_segments(heap);
-}
-
 Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
   Descriptor* span = take_span(heap, k);
   if (span == nullptr) return nullptr;
   slab_create(span, k, heap->id, bin.colour++);
-  ++bin.slabs;
-  shelve(bin, span, Bin::kEmptyLevel);
+  bin.add(span);
   return span;
-}
-
-Descriptor* fullest_slab(const Bin& bin) {
-  for (Descriptor* slab : bin.levels) {
-    if (slab != nullptr) return slab;
-  }
-  return nullptr;
 }
 
 // Takes up to `count` objects out of one slab, downwards from `end`.
 unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
-  unshelve(bin, slab);
+  bin.unshelve(slab);
   const unsigned used_before = slab_take(slab, end, count);
   const unsigned never_used = slab_carve(slab, end - used_before, count - used_before);
-  shelve(bin, slab, level_of(slab));
+  bin.shelve(slab, Bin::level_of(slab));
   bin.counters.refills += used_before != 0 ? 1 : 0;
   bin.counters.refilled += used_before;
   bin.counters.carves += never_used != 0 ? 1 : 0;
@@ -121,37 +72,65 @@ unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   return used_before + never_used;
 }
 
+bool has_pending(const Heap* heap) {
+  return heap->taken != nullptr || heap->pending.load(std::memory_order_relaxed) != nullptr;
+}
+
+// What others freed is collected when it is needed: until then more of it gathers in the same
+// words. But it does not wait for ever, nor does much of it wait.
+void drain_if_due(Heap* heap) {
+  const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
+  if (visits % kVisitsPerLook == 0) {
+    const std::uint32_t waiting = heap->pushes.load(std::memory_order_relaxed) - heap->drained;
+    heap->behind = waiting > kMostWaiting || visits % kVisitsPerDrain == 0;
+  }
+  if (heap->behind) heap_drain(heap, kDrainAtOnce);
+}
+
+void note_visit(Heap* heap) {
+  // Only the owner writes: no atomic addition.
+  const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
+  heap->visits.store(visits + 1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void heap_reshelve(Heap* heap, Descriptor* slab) {
-  const unsigned level = level_of(slab);
+  const unsigned level = Bin::level_of(slab);
   if (level == slab->slab.level) return;
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
-  unshelve(bin, slab);
   if (level == Bin::kEmptyLevel && bin.empty >= config::empty_slabs()) {
     free_slab(bin, slab);
-  } else {
-    shelve(bin, slab, level);
+    return;
   }
+  bin.unshelve(slab);
+  bin.shelve(slab, level);
 }
 
-unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count) {
-  spans_tick();
-  const os::Locked inside(heap->door);
-  heap_drain(heap, kDrainPerVisit);
-  Bin& bin = heap->bins[class_of_slot(k.slot)];
+void trim_inside(Heap* heap) {
+  heap_drain(heap, kDrainAll);
+  free_empty_slabs(heap);
+  free_segments(heap);
+}
+
+unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
+  drain_if_due(heap);
+  const unsigned c = class_of_slot(k.slot);
+  Bin& bin = heap->bins[c];
   unsigned done = 0;
   while (done < count) {
-    Descriptor* slab = fullest_slab(bin);
-    if (slab == nullptr) {
-      heap_drain(heap, kDrainBeforeGrowth);
-      slab = fullest_slab(bin);
+    Descriptor* slab = bin.fullest();
+    for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth && has_pending(heap);
+         drained += kDrainAtOnce) {
+      heap_drain(heap, kDrainAtOnce);
+      slab = bin.fullest();
     }
+    if (slab == nullptr) slab = heap_adopt(heap, c);
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr && done == 0) {
       // Out of memory: everything that waits must be looked at before that is true.
-      trim(heap);
-      slab = fullest_slab(bin);
+      trim_inside(heap);
+      slab = bin.fullest();
       if (slab == nullptr) slab = new_slab(heap, bin, k);
     }
     if (slab == nullptr) break;
@@ -160,18 +139,19 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
   return done;
 }
 
-void heap_return(Heap* heap, void* const* objects, unsigned count) {
-  const os::Locked inside(heap->door);
+void return_inside(Heap* heap, void* const* objects, unsigned count) {
   BinCounters* counters = nullptr;
   for (unsigned done = 0; done < count;) {
     void* const* rest = objects + done;
-    Descriptor* slab = slab_of(*rest, region_id_anywhere(*rest));
+    const RegionId id = region_id_anywhere(*rest);
+    Descriptor* slab = slab_of(*rest, id);
     if (HAK_UNLIKELY(slab == nullptr)) {
       fatal_pointer("invalid pointer, into memory that is free:", *rest);
     }
-    // The region id alone is not trusted: a parked heap's id is used again by its next thread.
+    // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
+    // used again by its next thread.
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      remote_free(rest, 1);
+      remote_free(*rest, id);
       ++done;
       continue;
     }
@@ -184,22 +164,38 @@ void heap_return(Heap* heap, void* const* objects, unsigned count) {
   if (counters != nullptr) ++counters->flushes;
 }
 
+unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count) {
+  spans_tick();
+  note_visit(heap);
+  const os::Locked inside(heap->door);
+  return refill_inside(heap, k, end, count);
+}
+
+void heap_return(Heap* heap, void* const* objects, unsigned count) {
+  note_visit(heap);
+  const os::Locked inside(heap->door);
+  return_inside(heap, objects, count);
+}
+
 void heap_trim(Heap* heap) {
   const os::Locked inside(heap->door);
-  trim(heap);
+  trim_inside(heap);
 }
 
 void heaps_trim_idle() {
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) {
-    Heap* heap = heap_by_id(id);
-    if (!heap->door.try_lock()) continue;  // somebody is at work there
-    trim(heap);
-    heap->door.unlock();
+  // Twice: a heap may pass on what belongs to one that was visited before it.
+  for (int pass = 0; pass < 2; ++pass) {
+    for_each_heap([](Heap* heap) {
+      if (!heap->door.try_lock()) return;  // somebody is at work there
+      trim_inside(heap);
+      heap->door.unlock();
+    });
   }
 }
 
 void heap_park(Heap* heap) {
   heap_trim(heap);
+  config::delay_point();
   registry_park(heap);
 }
 

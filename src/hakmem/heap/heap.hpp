@@ -1,39 +1,20 @@
-// A heap: the slabs of one thread (or of none, while it is parked), with the door that guards them.
+// A heap: slabs with one owner, and the door that guards them. A thread has a heap of its own;
+// heaps of ended threads are parked until the next thread takes them whole, or threads that are
+// short adopt their slabs; shared heaps (shared.hpp) have no thread.
 //
 // The door is one lock. The owner holds it during each visit through the slow door, once for 8 to
-// a thousand objects; whoever else works on a heap (statistics, trimming, fork) holds the same.
-// What needs no door: reading an id, and freeing remotely.
+// a thousand objects; whoever else works on a heap (adoption, helping, statistics, trimming, fork)
+// holds the same. What needs no door: reading an id, and freeing remotely.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "hakmem/heap/bin.hpp"
 #include "hakmem/os/lock.hpp"
-#include "hakmem/slab/slab.hpp"
 
 namespace hakmem {
-
-struct BinCounters {
-  std::uint64_t carves, carved;       // visits, and objects that were never used before
-  std::uint64_t refills, refilled;    // visits, and objects that were used before
-  std::uint64_t flushes, flushed;     // visits, and objects returned by the owner
-  std::uint64_t collects, collected;  // slabs drained, and objects that other threads had freed
-};
-
-// Slabs of one size class. Lists hold those that have something to give, by how much: level 0 the
-// fullest. Refill takes the fullest first, so that sparse slabs drain and can be freed.
-struct Bin {
-  static constexpr unsigned kLevels = 4;
-  static constexpr unsigned kEmptyLevel = kLevels;
-  static constexpr unsigned kFullLevel = kLevels + 1;
-
-  Descriptor* levels[kLevels + 1];
-  std::uint32_t slabs;
-  std::uint32_t empty;
-  std::uint32_t colour;
-  BinCounters counters;
-};
 
 // Spans taken ahead of demand: the rest of a segment.
 inline constexpr unsigned kSegmentSizes = 4;  // for slabs of 1, 2, 4 and 8 regions
@@ -41,15 +22,25 @@ inline constexpr unsigned kSegmentSizes = 4;  // for slabs of 1, 2, 4 and 8 regi
 struct alignas(kCacheLine) Heap {
   os::Lock door;
   std::uint32_t id;
-  bool parked;        // under the registry's lock
-  Heap* next_parked;  // likewise
+  Heap* next_parked;  // under the registry's lock
+  // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
+  std::atomic<std::uint32_t> visits;
+  // No thread has it. Written under the registry's lock; who reads it without gets a hint.
+  std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
-  Descriptor* taken;  // what is left of a pending list that was taken
+  Descriptor* taken;      // what is left of a pending list that was taken
+  std::uint32_t drained;  // slabs taken off it so far
+  bool behind;            // the owner collects a little at each visit
+  Descriptor* large;      // of a shared heap: its large objects
 
   Bin bins[kClasses];
 
-  // Everybody's line: slabs of this heap with remotely freed objects.
+  // Everybody's line: slabs of this heap with remotely freed objects, how many were pushed so far,
+  // and the owner's visits when somebody saw them change.
   alignas(kCacheLine) std::atomic<Descriptor*> pending;
+  std::atomic<std::uint32_t> pushes;
+  std::atomic<std::uint32_t> visits_seen;
+  std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
 };
 
 // The heap of the calling thread, or null.
@@ -57,6 +48,9 @@ extern constinit thread_local Heap* current_heap HAK_TLS_MODEL;
 
 // A parked heap, or a new one. Null: no memory for one.
 Heap* heap_acquire();
+
+// A parked heap, or null.
+Heap* heap_acquire_parked();
 
 // Lets go of a heap: drains it, frees what is empty, and leaves it for the next thread.
 void heap_park(Heap* heap);
@@ -77,27 +71,64 @@ void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
 
-// Objects of other heaps, on their way home.
+// Objects of other heaps, on their way home, gathered by word of a slab's bitmap so that one atomic
+// OR frees many. A table of such parcels by a hash; one that is in the way is sent off. What a
+// thread holds back is bounded: each object counts with its size and kObjectCharge.
 struct Outbox {
-  static constexpr unsigned kCapacity = 64;
-  unsigned count;
-  void* objects[kCapacity];
+  static constexpr unsigned kParcels = 64;
+  static constexpr std::size_t kObjectCharge = 256;
+  static constexpr std::size_t kMostCharge = std::size_t{256} << 10;
+
+  struct Parcel {
+    std::uintptr_t key;  // the slab's descriptor and the number of the word
+    std::uint64_t mask;  // the objects; 0: nothing here
+    const SizeClass* k;  // so that the cache line of the slab's owner stays alone
+  };
+
+  std::size_t charge;
+  Parcel parcels[kParcels];
 };
 
-// Frees an object of another heap through the outbox, which is flushed when it is full.
-void outbox_add(Outbox& outbox, void* p);
+// Frees an object of another heap through the outbox. `id` is its region id. Cost: about 50
+// instructions, and two atomic operations for all objects of a parcel.
+void outbox_add(Outbox& outbox, void* p, RegionId id);
 void outbox_flush(Outbox& outbox);
 
-// The same without an outbox: for threads that have none. Needs no memory.
-void remote_free(void* const* objects, unsigned count);
+// The same for one object, without an outbox. Needs no memory.
+void remote_free(void* p, RegionId id);
 
 // Works off at most `slabs` slabs of the heap's pending list. The caller holds the door.
 void heap_drain(Heap* heap, unsigned slabs);
 
+// Collects what waits on a heap's pending list, unless somebody is at work there. The caller may
+// hold another door.
+void help(Heap* heap);
+
+// The same now and then, if the owner has not visited since somebody last looked: a thread that
+// sleeps strands nothing. For those who push on the list.
+void help_if_idle(Heap* heap);
+
 // ---- used between the files of this folder -----------------------------------------------------
+
+// Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
+inline constexpr unsigned kDrainAtOnce = 8;
+// Before a heap takes a new slab it looks further.
+inline constexpr unsigned kDrainBeforeGrowth = 64;
+inline constexpr unsigned kDrainAll = ~0u;
 
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.
 void heap_reshelve(Heap* heap, Descriptor* slab);
+
+// A slab of class `c` with something to give, taken over from a parked heap; null if the few that
+// were looked at have none. Helps idle heaps on the way. The caller holds the door of `heap`.
+Descriptor* heap_adopt(Heap* heap, unsigned c);
+
+// heap_refill and heap_return for callers who hold the door.
+unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count);
+void return_inside(Heap* heap, void* const* objects, unsigned count);
+
+// Collects everything and gives back what is empty. The caller holds the door.
+void trim_inside(Heap* heap);
 
 }  // namespace hakmem

@@ -11,66 +11,108 @@ namespace {
 
 // Ids are found in two steps; leaves are made when needed and stay.
 constexpr std::uint32_t kLeafSize = 512;
-constexpr std::uint32_t kLeaves = 2048;
+constexpr std::uint32_t kLeaves = 2 * kFirstSharedHeap / kLeafSize;
 using Leaf = std::atomic<Heap*>[kLeafSize];
 
-constinit os::Lock lock;  // protects what follows; held for a few instructions
-constinit std::atomic<Leaf*> leaves[kLeaves]{};
-constinit std::atomic<std::uint32_t> count{0};
-constinit Heap* parked = nullptr;
+// One kind of heap: a range of ids, and the heaps of it that nobody has.
+struct Kind {
+  std::uint32_t first_id;
+  std::atomic<std::uint32_t> count;
+  std::atomic<std::uint32_t> parked_count;
+  Heap* parked;
+};
 
-// The caller holds the lock.
-Heap* make_heap() {
-  const std::uint32_t index = count.load(std::memory_order_relaxed);
-  if (index == kLeafSize * kLeaves) return nullptr;
-  Leaf* leaf = leaves[index / kLeafSize].load(std::memory_order_relaxed);
+constinit os::Lock lock{os::LockKind::registry};  // protects what follows; held for a few instructions
+constinit std::atomic<Leaf*> leaves[kLeaves]{};
+constinit Kind threads{1, 0, 0, nullptr};
+constinit Kind shared{kFirstSharedHeap, 0, 0, nullptr};
+
+Kind& kind_of(const Heap* heap) { return is_shared(heap->id) ? shared : threads; }
+
+// From here on to the next comment the caller holds the lock.
+
+Heap* make_heap(Kind& kind) {
+  const std::uint32_t index = kind.count.load(std::memory_order_relaxed);
+  if (index == kMostHeaps) return nullptr;
+  const std::uint32_t id = kind.first_id + index;
+  Leaf* leaf = leaves[id / kLeafSize].load(std::memory_order_relaxed);
   if (leaf == nullptr) {
     leaf = static_cast<Leaf*>(metadata_allocate(sizeof(Leaf)));
     if (leaf == nullptr) return nullptr;
-    leaves[index / kLeafSize].store(leaf, std::memory_order_release);
+    leaves[id / kLeafSize].store(leaf, std::memory_order_release);
   }
   auto* heap = static_cast<Heap*>(metadata_allocate(sizeof(Heap)));
   if (heap == nullptr) return nullptr;
-  heap->id = index + 1;
+  heap->id = id;
   // Release, all three: whoever finds the heap by its id sees it whole.
-  (*leaf)[index % kLeafSize].store(heap, std::memory_order_release);
-  count.store(index + 1, std::memory_order_release);
+  (*leaf)[id % kLeafSize].store(heap, std::memory_order_release);
+  kind.count.store(index + 1, std::memory_order_release);
   return heap;
 }
 
-template <typename Action>
-void for_each_heap(Action action) {
-  for (std::uint32_t id = 1; id <= heap_count(); ++id) action(heap_by_id(id));
+// The counts and flags are hints for those who do not hold the lock: relaxed.
+void park(Heap* heap) {
+  Kind& kind = kind_of(heap);
+  heap->next_parked = kind.parked;
+  heap->parked.store(true, std::memory_order_relaxed);
+  kind.parked = heap;
+  kind.parked_count.fetch_add(1, std::memory_order_relaxed);
+}
+
+Heap* unpark(Kind& kind) {
+  Heap* heap = kind.parked;
+  if (heap == nullptr) return nullptr;
+  kind.parked = heap->next_parked;
+  heap->parked.store(false, std::memory_order_relaxed);
+  kind.parked_count.fetch_sub(1, std::memory_order_relaxed);
+  return heap;
+}
+
+Heap* take(Kind& kind) {
+  Heap* heap = unpark(kind);
+  return heap != nullptr ? heap : make_heap(kind);
 }
 
 }  // namespace
 
+// Here nobody holds it.
+
 Heap* heap_by_id(std::uint32_t id) {
-  Leaf* leaf = leaves[(id - 1) / kLeafSize].load(std::memory_order_acquire);
-  return (*leaf)[(id - 1) % kLeafSize].load(std::memory_order_acquire);
+  Leaf* leaf = leaves[id / kLeafSize].load(std::memory_order_acquire);
+  return (*leaf)[id % kLeafSize].load(std::memory_order_acquire);
 }
 
-std::uint32_t heap_count() { return count.load(std::memory_order_acquire); }
+std::uint32_t heap_count() { return threads.count.load(std::memory_order_acquire); }
+
+std::uint32_t shared_heap_count() { return shared.count.load(std::memory_order_acquire); }
+
+std::uint32_t parked_count() { return threads.parked_count.load(std::memory_order_relaxed); }
 
 os::Lock& registry_lock() { return lock; }
 
 Heap* heap_acquire() {
   const os::Locked locked(lock);
-  Heap* heap = parked;
-  if (heap == nullptr) return make_heap();
-  parked = heap->next_parked;
-  heap->parked = false;
-  return heap;
+  return take(threads);
+}
+
+Heap* heap_acquire_parked() {
+  if (parked_count() == 0) return nullptr;
+  const os::Locked locked(lock);
+  return unpark(threads);
+}
+
+Heap* registry_take_shared() {
+  const os::Locked locked(lock);
+  return take(shared);
 }
 
 void registry_park(Heap* heap) {
   const os::Locked locked(lock);
-  heap->next_parked = parked;
-  heap->parked = true;
-  parked = heap;
+  park(heap);
 }
 
-// The order of locks: registry, doors by id, spans, metadata.
+// The order of locks: registry, doors by id, spans, metadata. Whoever holds a door takes another
+// one only by try_lock.
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });
@@ -90,10 +132,8 @@ void fork_child() {
   spans_reset_locks();
   for_each_heap([](Heap* heap) {
     heap->door.reset();
-    if (heap == current_heap || heap->parked) return;
-    heap->next_parked = parked;
-    heap->parked = true;
-    parked = heap;
+    if (heap == current_heap || is_shared(heap->id)) return;
+    if (!heap->parked.load(std::memory_order_relaxed)) park(heap);
   });
   lock.reset();
 }

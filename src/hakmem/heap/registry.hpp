@@ -1,26 +1,51 @@
-// All heaps by id, and those that no thread has.
+// All heaps by id, and those that nobody has.
+//
+// Ids below kFirstSharedHeap are threads' heaps, ids from there on are shared heaps: one comparison
+// of the region id tells them apart.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "hakmem/heap/heap.hpp"
 
 namespace hakmem {
 
-// The heap with this id, 1 to heap_count(). Heaps are never unmapped: the pointer stays good.
+inline constexpr std::uint32_t kFirstSharedHeap = 1u << 20;
+inline constexpr std::uint32_t kMostHeaps = kFirstSharedHeap - 1;  // of each kind
+static_assert(kFirstSharedHeap + kMostHeaps <= kMaxOwner);
+
+inline bool is_shared(std::uint32_t id) { return id >= kFirstSharedHeap; }
+
+// The heap with this id, which must have been given out. Heaps are never unmapped: the pointer
+// stays good.
 Heap* heap_by_id(std::uint32_t id);
 
+// Threads' heaps so far: ids 1 to heap_count(). Shared ones: from kFirstSharedHeap on.
 std::uint32_t heap_count();
+std::uint32_t shared_heap_count();
 
-// Puts a heap among the parked ones. Its door is not held.
+template <typename Action>
+void for_each_heap(Action action) {
+  for (std::uint32_t i = 1; i <= heap_count(); ++i) action(heap_by_id(i));
+  for (std::uint32_t i = 0; i < shared_heap_count(); ++i) action(heap_by_id(kFirstSharedHeap + i));
+}
+
+// How many of the threads' heaps are parked. A hint.
+std::uint32_t parked_count();
+
+// Puts a heap of either kind among the parked ones. Its door is not held.
 void registry_park(Heap* heap);
+
+// A shared heap that nobody has, or a new one. Null: no memory for one.
+Heap* registry_take_shared();
 
 os::Lock& registry_lock();
 
 // Fork: takes all locks of the library in their order, so that every heap is consistent.
 void fork_prepare();
 void fork_parent();
-// In the child all other heaps are parked; what the caches of their threads held is lost.
+// In the child all other threads' heaps are parked; what the caches of their threads held is lost.
 void fork_child();
 
 }  // namespace hakmem

@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
 namespace {
@@ -40,23 +41,48 @@ void become_large(Descriptor* head) {
   tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
 }
 
+void enlist(Heap* heap, Descriptor* head) {
+  const os::Locked inside(heap->door);
+  head->large.heap = heap->id;
+  head->large.prev = nullptr;
+  head->large.next = heap->large;
+  if (heap->large != nullptr) heap->large->large.prev = head;
+  heap->large = head;
+}
+
+void delist(Descriptor* head) {
+  Heap* heap = heap_by_id(head->large.heap);
+  const os::Locked inside(heap->door);
+  Descriptor* next = head->large.next;
+  Descriptor* prev = head->large.prev;
+  if (next != nullptr) next->large.prev = prev;
+  (prev != nullptr ? prev->large.next : heap->large) = next;
+}
+
 }  // namespace
 
-LargeObject large_allocate(std::size_t size, std::size_t alignment) {
+LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) {
   if (size > kMaxObjectBytes) return {nullptr, false};
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
   span.head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
   span.head->start = span.head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
+  span.head->large.heap = 0;
+  if (heap != nullptr) enlist(heap, span.head);
   become_large(span.head);
   return {memory_of(span.head) + span.head->start, span.zero};
 }
 
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
+  if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
   span_free(head);
+}
+
+void large_free_all(Heap* heap) {
+  while (Descriptor* head = heap->large) large_free(memory_of(head) + head->start);
 }
 
 std::size_t large_usable(const void* p) { return head_checked(p)->large.bytes; }

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "hakmem/arena/arena.hpp"
+#include "hakmem/heap/heap.hpp"
 
 namespace hakmem {
 
@@ -13,8 +14,12 @@ struct LargeObject {
   bool zero;  // the memory reads as zero
 };
 
-// `alignment` is a power of two up to kMaxAlignment.
-LargeObject large_allocate(std::size_t size, std::size_t alignment);
+// `alignment` is a power of two up to kMaxAlignment. With `heap`, a shared heap, the object is
+// released with that heap at the latest.
+LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap = nullptr);
+
+// Frees all large objects of a shared heap that nobody uses any more.
+void large_free_all(Heap* heap);
 
 // `p` lies in a region whose id is kRegionLarge. Ends the program when it is not the object's
 // start.

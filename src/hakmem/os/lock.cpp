@@ -14,6 +14,8 @@ void ignore_locks() { holds_every_lock = true; }
 
 namespace {
 
+constinit std::atomic<std::uint64_t> contended[kLockKinds]{};
+
 // Locks are held for less than a microsecond: worth a short wait before sleeping.
 constexpr int kSpins = 100;
 
@@ -33,10 +35,24 @@ void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value)
 
 }  // namespace
 
+// A count: relaxed.
+void Lock::count_contended(LockKind kind) {
+  contended[static_cast<unsigned>(kind)].fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t contended_acquisitions(LockKind kind) {
+  return contended[static_cast<unsigned>(kind)].load(std::memory_order_relaxed);
+}
+
 HAK_COLD void Lock::wait() {
   if (holds_every_lock) return;
   for (int i = 0; i < kSpins; ++i) {
-    if (state_.load(std::memory_order_relaxed) == kFree && try_lock()) return;
+    std::uint32_t expected = kFree;
+    if (state_.load(std::memory_order_relaxed) == kFree &&
+        state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
+                                       std::memory_order_relaxed)) {
+      return;
+    }
     pause_briefly();
   }
   // From here on the lock is taken as contended: whoever lets go of it must wake somebody.

@@ -16,9 +16,17 @@ extern constinit thread_local bool holds_every_lock HAK_TLS_MODEL;
 // some, and the program's handler of SIGABRT may allocate.
 void ignore_locks();
 
+// What a lock guards, so that the lab flavour can count who had to wait.
+enum class LockKind : unsigned char { door, registry, spans, metadata, start };
+inline constexpr unsigned kLockKinds = 5;
+
+// Acquisitions of locks of a kind that found the lock taken: at the door of another heap these
+// include tries that were given up. Always 0 in the release flavour.
+std::uint64_t contended_acquisitions(LockKind kind);
+
 class Lock {
  public:
-  constexpr Lock() = default;
+  constexpr explicit Lock(LockKind kind = LockKind::door) : kind_(kind) {}
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
@@ -29,8 +37,12 @@ class Lock {
 
   bool try_lock() {
     std::uint32_t expected = kFree;
-    return state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
-                                          std::memory_order_relaxed);
+    const bool taken = state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
+                                                      std::memory_order_relaxed);
+#ifdef HAKMEM_LAB
+    if (!taken) count_contended(kind_);
+#endif
+    return taken;
   }
 
   // Release: the next holder sees what was written here.
@@ -47,10 +59,12 @@ class Lock {
   static constexpr std::uint32_t kHeld = 1;
   static constexpr std::uint32_t kContended = 2;  // held, and somebody may sleep
 
+  static void count_contended(LockKind kind);
   void wait();
   void wake();
 
   std::atomic<std::uint32_t> state_{kFree};
+  LockKind kind_;
 };
 
 class Locked {

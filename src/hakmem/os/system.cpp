@@ -1,9 +1,11 @@
 #include "hakmem/os/system.hpp"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include <bit>
+#include <cerrno>
 
 #include "hakmem/base/bits.hpp"
 
@@ -25,6 +27,17 @@ std::uint64_t coarse_milliseconds() {
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
          static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+}
+
+void pause_microseconds(unsigned microseconds) {
+  const int saved = errno;
+  const timespec time{0, static_cast<long>(microseconds) * 1000};
+  if (microseconds == 0) {
+    sched_yield();
+  } else {
+    nanosleep(&time, nullptr);
+  }
+  errno = saved;
 }
 
 }  // namespace hakmem::os

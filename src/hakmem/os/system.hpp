@@ -16,4 +16,7 @@ std::size_t address_space_size();
 // Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds).
 std::uint64_t coarse_milliseconds();
 
+// Lets other threads run for about that long; 0 only yields. Errno is left alone.
+void pause_microseconds(unsigned microseconds);
+
 }  // namespace hakmem::os

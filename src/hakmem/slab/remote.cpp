@@ -1,28 +1,31 @@
 #include "hakmem/slab/remote.hpp"
 
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/delay.hpp"
 
 namespace hakmem {
 namespace {
 
-std::atomic<std::uint64_t>& remote_word(Descriptor* slab, unsigned words, unsigned w) {
-  if (words <= kInlineWords) return slab->bits[w];
-  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(arena_of(slab).remote_bits.base);
+// `arena` is the slab's.
+std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, unsigned w) {
+  if (k.words <= kInlineWords) return slab->bits[w];
+  const Arena& arena = arena_of(slab);
+  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(arena.remote_bits.base);
   return outside[region_of(slab) * kMaxWords + w];
 }
 
 }  // namespace
 
-bool remote_return(Descriptor* slab, unsigned w, std::uint64_t mask) {
-  const SizeClass& k = class_of(slab);
-  char* first = memory_of(slab) + slab->start + std::size_t{w} * 64 * k.size;
+bool remote_return(Descriptor* slab, const SizeClass& k, unsigned w, std::uint64_t mask) {
   // Release: the owner, and who gets the object next, see all uses of the object before this free.
   // Acquire: the same order for the objects others put into this word, should the slab be taken
   // over on the strength of what this thread does next.
-  const std::uint64_t old = remote_word(slab, k.words, w).fetch_or(mask, std::memory_order_acq_rel);
+  const std::uint64_t old = remote_word(slab, k, w).fetch_or(mask, std::memory_order_acq_rel);
   if (HAK_UNLIKELY((old & mask) != 0)) {
-    fatal_pointer("double free of", first + std::size_t{lowest_bit(old & mask)} * k.size, k.size);
+    const std::size_t index = std::size_t{w} * 64 + lowest_bit(old & mask);
+    fatal_pointer("double free of", memory_of(slab) + slab->start + index * k.size, k.size);
   }
+  config::delay_point();
   // From here on the slab may be gone: only the summary, which belongs to the descriptor for ever,
   // may be touched. Release: a drainer that takes the summary sees the bits it names. Acquire: it
   // pairs with the drainer's exchange, so that who sees 0 also sees the slab off every list.
@@ -40,14 +43,14 @@ bool remote_put_back(Descriptor* slab, std::uint64_t summary) {
 }
 
 unsigned remote_collect(Descriptor* slab, std::uint64_t summary) {
-  const unsigned words = class_of(slab).words;
+  const SizeClass& k = class_of(slab);
   unsigned collected = 0;
   for (; summary != 0; summary &= summary - 1) {
     const unsigned w = lowest_bit(summary);
     // A late summary of an earlier slab here may name words that this slab does not have.
-    if (w >= words) continue;
+    if (w >= k.words) continue;
     // Acquire: pairs with the freers' OR; the next user of an object comes after its last.
-    const std::uint64_t bits = remote_word(slab, words, w).exchange(0, std::memory_order_acquire);
+    const std::uint64_t bits = remote_word(slab, k, w).exchange(0, std::memory_order_acquire);
     if (bits == 0) continue;
     slab_return_word(slab, w, bits);
     collected += count_bits(bits);

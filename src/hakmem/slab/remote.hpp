@@ -12,11 +12,13 @@
 
 namespace hakmem {
 
-// Frees the objects `mask` of word `word`. Any thread that may free them. True: the caller must
-// push the slab on the pending list of `owner`, which the caller read *before* this call: until the
-// OR the objects keep the slab alive, afterwards it may be anybody's or nobody's.
-// Ends the program when one of the objects was freed remotely before and not collected yet.
-[[nodiscard]] bool remote_return(Descriptor* slab, unsigned word, std::uint64_t mask);
+// Frees the objects `mask` of word `word` of a slab of class `k`. Any thread that may free them.
+// True: the caller must push the slab on the pending list of `owner`, which the caller read
+// *before* this call: until the OR the objects keep the slab alive, afterwards it may be anybody's
+// or nobody's. Ends the program when one of the objects was freed remotely before and not collected
+// yet.
+[[nodiscard]] bool remote_return(Descriptor* slab, const SizeClass& k, unsigned word,
+                                 std::uint64_t mask);
 
 // Takes the summary of a slab that was taken off a pending list; the slab is on no list any more.
 // The list's link must have been read before.

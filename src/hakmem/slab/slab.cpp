@@ -45,17 +45,6 @@ class LocalBits {
 
 constexpr const char* kNeverAllocated = "invalid pointer, never allocated:";
 
-// The number of the object that starts `offset` bytes behind the first one.
-HAK_INLINE unsigned index_checked(const SizeClass& k, std::size_t offset, const void* p) {
-  // Before the first object the offset wraps around and is larger than any slab.
-  const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
-  if (HAK_UNLIKELY(offset >= k.regions * kRegionBytes || index * k.size != offset)) {
-    fatal_pointer("invalid pointer, into the middle of an object:", p, k.size);
-  }
-  if (HAK_UNLIKELY(index >= k.capacity)) fatal_pointer(kNeverAllocated, p, k.size);
-  return static_cast<unsigned>(index);
-}
-
 const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index) {
   return memory_of(slab) + slab->start + std::size_t{index} * k.size;
 }
@@ -70,10 +59,14 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
   }
+  slab_change_owner(span, owner);
+}
+
+void slab_change_owner(Descriptor* slab, std::uint32_t owner) {
   // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
-  span->owner.store(owner, std::memory_order_release);
-  const RegionId id = tag_of_owner(owner) | k.slot;
-  tiny_region_id_write_header(span, id, id);
+  slab->owner.store(owner, std::memory_order_release);
+  const RegionId id = tag_of_owner(owner) | slab->slot;
+  tiny_region_id_write_header(slab, id, id);
 }
 
 void slab_destroy(Descriptor* slab) {
@@ -111,8 +104,13 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
 }
 
 unsigned slab_index_checked(const Descriptor* slab, const void* p) {
-  const SizeClass& k = class_of(slab);
-  return index_checked(k, address_of(p) - address_of(memory_of(slab)) - slab->start, p);
+  const std::size_t offset = address_of(p) - address_of(memory_of(slab));
+  return slab_index_at(class_of(slab), offset - slab->start, p);
+}
+
+HAK_COLD void fail_no_object(const void* p, const SizeClass& k, bool beyond_last) {
+  fatal_pointer(beyond_last ? kNeverAllocated : "invalid pointer, into the middle of an object:", p,
+                k.size);
 }
 
 unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count) {
@@ -126,7 +124,7 @@ unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count)
     const void* p = objects[done];
     const std::size_t offset = address_of(p) - begin;
     if (offset >= length) break;
-    const unsigned index = index_checked(k, offset - slab->start, p);
+    const unsigned index = slab_index_at(k, offset - slab->start, p);
     const std::uint64_t bit = std::uint64_t{1} << (index % 64);
     const std::uint64_t word = bits.word(index / 64);
     if (HAK_UNLIKELY((word & bit) != 0)) fatal_pointer("double free of", p, k.size);

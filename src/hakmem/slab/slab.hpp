@@ -21,6 +21,9 @@ inline const SizeClass& class_of(const Descriptor* slab) {
 // colour `colour` (taken modulo the class's colours).
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour);
 
+// Makes the slab another heap's. The caller holds the doors of both.
+void slab_change_owner(Descriptor* slab, std::uint32_t owner);
+
 // Takes an empty slab back: region ids are cleared, the span is nothing special again. The heap
 // does not know the slab any more; late remote frees may still touch the descriptor's remote state.
 void slab_destroy(Descriptor* slab);
@@ -31,15 +34,37 @@ void slab_destroy(Descriptor* slab);
 unsigned slab_take(Descriptor* slab, void** end, unsigned count);
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
 
-// The slab that `p` points into, or null if there is none. Any thread; the answer holds as long as
-// the caller knows an object of the slab to be alive.
-inline Descriptor* slab_of(const void* p, RegionId id) {
+// Where `p` lies: its slab, and how far behind the slab's first byte. No slab: null. Any thread;
+// the answer holds as long as the caller knows an object of the slab to be alive.
+struct SlabPlace {
+  Descriptor* slab;
+  std::size_t offset;
+};
+
+HAK_INLINE SlabPlace slab_place_of(const void* p, RegionId id) {
   const unsigned slot = slot_of(id);
-  if (owner_of(id) == 0 || slot >= kSlots) return nullptr;
+  if (HAK_UNLIKELY(owner_of(id) == 0 || slot >= kSlots)) return {nullptr, 0};
   const Arena* arena = arena_of(p);
-  const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
+  const std::size_t offset = address_of(p) - address_of(arena->base);
   const std::size_t regions = kSizeClasses[class_of_slot(slot)].regions;
-  return arena->descriptor(region & ~(regions - 1));
+  const std::size_t head = (offset >> kRegionShift) & ~(regions - 1);
+  return {arena->descriptor(head), offset - (head << kRegionShift)};
+}
+
+inline Descriptor* slab_of(const void* p, RegionId id) { return slab_place_of(p, id).slab; }
+
+[[noreturn]] void fail_no_object(const void* p, const SizeClass& k, bool beyond_last);
+
+// The number of the object that starts `offset` bytes behind the first one. Ends the program when
+// there is none.
+HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const void* p) {
+  // Before the first object the offset wraps around and is larger than any slab; the product may
+  // overflow then, and gives some index that is not the offset's.
+  const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
+  if (HAK_UNLIKELY(index * k.size != offset || index >= k.capacity)) {
+    fail_no_object(p, k, index >= k.capacity && index * k.size == offset);
+  }
+  return static_cast<unsigned>(index);
 }
 
 // The number of the object at `p`. Ends the program when `p` is not the start of one.

@@ -1,0 +1,208 @@
+#include "hakmem/front/magazine.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+
+#include "hakmem/config/options.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/shared.hpp"
+
+namespace hakmem {
+namespace {
+
+constexpr unsigned kFirstCapacity = 15;
+constexpr unsigned kMostCapacity = 2047;
+constexpr std::size_t kMostArrayBytes = std::size_t{256} << 10;  // of objects, for one class
+// In so many visits through the slow door one class is looked at for idleness, and what the outbox
+// holds is sent off.
+constexpr unsigned kVisitsPerLook = 16;
+
+struct Policy {
+  unsigned first_capacity;
+  unsigned first_batch;
+  unsigned most_capacity;
+};
+
+// C7 ULTRA starts with larger batches than its size would give it.
+constexpr Policy policy_of(unsigned c) {
+  const std::size_t size = kSizeClasses[c].size;
+  const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
+  Policy p{};
+  p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
+  p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
+  const auto most = std::bit_ceil(static_cast<unsigned>(kMostArrayBytes / size)) - 1;
+  p.most_capacity = std::clamp(most, p.first_capacity, kMostCapacity);
+  return p;
+}
+
+Magazine& magazine_of(unsigned slot) { return cache.thread->magazines[class_of_slot(slot)]; }
+
+std::size_t bytes_of(unsigned capacity) { return (capacity + 1) * sizeof(void*); }
+
+// The magazine's array with `count` objects in it.
+void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
+  cache.words[slot] = m.words + count;
+  cache.words[slot + kLimit] = m.words + m.capacity;
+}
+
+// Words for a first array, from the thread's page while it has room.
+bool first_array(Magazine& m, unsigned c) {
+  ThreadState& t = *cache.thread;
+  const Policy policy = policy_of(c);
+  const std::size_t words = policy.first_capacity + 1;
+  if (t.first_words_used + words <= std::size(t.first_words)) {
+    m.words = t.first_words + t.first_words_used;
+    t.first_words_used = static_cast<std::uint16_t>(t.first_words_used + words);
+  } else {
+    m.words = static_cast<void**>(metadata_allocate(words * sizeof(void*)));
+    if (m.words == nullptr) return false;
+    m.own_block = true;
+  }
+  m.capacity = static_cast<std::uint16_t>(policy.first_capacity);
+  m.batch = static_cast<std::uint16_t>(policy.first_batch);
+  t.budget_used += m.capacity * kSizeClasses[c].size;
+  point_cache_at(slot_of_class(c), m, 0);
+  return true;
+}
+
+bool has_array(Magazine& m, unsigned c) { return m.words != nullptr || first_array(m, c); }
+
+unsigned held(unsigned slot, const Magazine& m) {
+  return static_cast<unsigned>(cache.words[slot] - m.words);
+}
+
+// Gives the array another capacity, at least what it holds. False: no memory.
+bool resize(Magazine& m, unsigned slot, unsigned capacity) {
+  auto** words = static_cast<void**>(metadata_allocate(bytes_of(capacity)));
+  if (words == nullptr) return false;
+  const unsigned count = held(slot, m);
+  memcpy(words, m.words, bytes_of(count));
+  if (m.own_block) metadata_free(m.words, bytes_of(m.capacity));
+  const std::size_t size = kSizeClasses[class_of_slot(slot)].size;
+  cache.thread->budget_used += capacity * size - m.capacity * size;
+  m.words = words;
+  m.capacity = static_cast<std::uint16_t>(capacity);
+  m.own_block = true;
+  point_cache_at(slot, m, count);
+  return true;
+}
+
+// Doubles an array, within the class's bound and the thread's budget.
+bool grow(Magazine& m, unsigned slot) {
+  const unsigned c = class_of_slot(slot);
+  const unsigned capacity = m.capacity * 2 + 1;
+  const std::size_t added = (capacity - m.capacity) * std::size_t{kSizeClasses[c].size};
+  if (capacity > policy_of(c).most_capacity) return false;
+  if (cache.thread->budget_used + added > config::cache_budget()) return false;
+  return resize(m, slot, capacity);
+}
+
+// Returns the `count` objects that lie longest in the array.
+void return_oldest(Magazine& m, unsigned slot, unsigned count) {
+  const unsigned kept = held(slot, m) - count;
+  heap_return(current_heap, m.words + 1, count);
+  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
+  cache.words[slot] = m.words + kept;
+  m.refilled = false;
+}
+
+// A class that was not used since the last look holds as many objects as then, and no visit was
+// for it. It gives half of them back, and then half of its places.
+void look_at(unsigned c) {
+  const unsigned slot = slot_of_class(c);
+  Magazine& m = magazine_of(slot);
+  if (m.words == nullptr) return;
+  const bool idle = !m.visited && held(slot, m) == m.held_before;
+  if (idle && m.held_before > 0) {
+    return_oldest(m, slot, (m.held_before + 1) / 2);
+  } else if (idle && m.capacity > policy_of(c).first_capacity) {
+    resize(m, slot, m.capacity / 2);
+    m.batch = static_cast<std::uint16_t>(std::min<unsigned>(m.batch, m.capacity / 2 + 1));
+  }
+  m.visited = false;
+  m.held_before = static_cast<std::uint16_t>(held(slot, m));
+}
+
+void note_visit(Magazine& m) {
+  m.visited = true;
+  ThreadState& t = *cache.thread;
+  if (++t.visits % kVisitsPerLook != 0) return;
+  outbox_flush(t.outbox);
+  look_at(t.visits / kVisitsPerLook % kClasses);
+}
+
+// Starter objects serve until the thread has shown that it uses the class, and when there is no
+// memory for a heap or an array.
+bool starts_with(const Magazine& m) {
+  return m.words == nullptr && cache.thread->starts && m.starters < kStarterObjects;
+}
+
+void* starter_object(Magazine& m, unsigned c) {
+  if (m.starters < kStarterObjects) ++m.starters;
+  return starter_allocate(cache.thread->turn, c);
+}
+
+}  // namespace
+
+void* cache_refill(unsigned slot) {
+  const unsigned c = class_of_slot(slot);
+  Magazine& m = magazine_of(slot);
+  if (starts_with(m) || !thread_take_heap()) return starter_object(m, c);
+  if (!has_array(m, c)) {
+    void* one[1];
+    return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
+  }
+  note_visit(m);
+  if (m.batch > m.capacity / 2 + 1) grow(m, slot);
+  const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
+  m.batch = static_cast<std::uint16_t>(std::min<unsigned>(wanted * 2, kMostCapacity));
+  void** end = m.words + 1 + wanted;
+  const unsigned got = heap_refill(current_heap, kSizeClasses[c], end, wanted);
+  if (got == 0) return nullptr;
+  if (got < wanted) memmove(m.words + 1, end - got, got * sizeof(void*));
+  m.refilled = true;
+  void* p = m.words[got];
+  cache.words[slot] = m.words + got - 1;
+  return p;
+}
+
+void cache_overflow(unsigned slot, void* p) {
+  const unsigned c = class_of_slot(slot);
+  Magazine& m = magazine_of(slot);
+  if (!has_array(m, c)) {
+    heap_return(current_heap, &p, 1);
+    return;
+  }
+  note_visit(m);
+  if (held(slot, m) == m.capacity) {
+    const bool grown = m.refilled && grow(m, slot);
+    if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
+  }
+  unified_cache_push(slot, p);
+}
+
+void cache_flush_all() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned slot = slot_of_class(c);
+    Magazine& m = magazine_of(slot);
+    if (m.words == nullptr) continue;
+    if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
+  }
+  outbox_flush(cache.thread->outbox);
+}
+
+void cache_release() {
+  cache_flush_all();
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned slot = slot_of_class(c);
+    Magazine& m = magazine_of(slot);
+    cache.words[slot] = cache.words[slot + kLimit] = const_cast<void**>(hakmem_empty_array);
+    if (m.own_block) metadata_free(m.words, bytes_of(m.capacity));
+    m = Magazine{};
+  }
+  cache.thread->budget_used = 0;
+  cache.thread->first_words_used = 0;
+}
+
+}  // namespace hakmem

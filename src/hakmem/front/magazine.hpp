@@ -1,0 +1,62 @@
+// The cold side of a thread's arrays: how large they are, how they are filled and emptied.
+//
+// Every array adapts. It doubles where its thread is short, within a bound for its class and a
+// budget of bytes for the thread; one whose class was not used for a while is emptied by halves and
+// then shrinks. A class's first objects come from a starter heap, without any array.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/front/cache.hpp"
+#include "hakmem/heap/heap.hpp"
+
+namespace hakmem {
+
+// Arrays have a power of two of words: a null and the places.
+struct Magazine {
+  void** words;               // null until the class has an array
+  std::uint16_t capacity;     // places
+  std::uint16_t batch;        // objects of the next refill: doubles each time
+  std::uint16_t held_before;  // objects in it when it was last looked at
+  std::uint8_t starters;      // objects that came from a starter heap so far
+  bool refilled : 1;          // since the last flush: objects go round, a larger array would help
+  bool visited : 1;           // through the slow door, since it was last looked at
+  bool own_block : 1;         // the words are a metadata block, not part of the thread's page
+};
+static_assert(sizeof(Magazine) == 16);
+
+// The thread's first arrays share the page with its state and move away when they grow.
+struct alignas(kCacheLine) ThreadState {
+  static constexpr std::size_t kPage = 4096;
+
+  std::size_t budget_used;  // bytes of objects the arrays have places for
+  std::uint32_t visits;     // through the slow door
+  std::uint16_t first_words_used;
+  std::uint16_t turn;  // which starter heap comes first
+  bool starts;         // classes begin with starter objects
+  Outbox outbox;
+  Magazine magazines[kClasses];
+  void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -
+                     kClasses * sizeof(Magazine) - kCacheLine) /
+                    sizeof(void*)];
+};
+static_assert(sizeof(ThreadState) <= ThreadState::kPage);
+
+// Starter objects that a thread gets of each class before it has an array for it.
+inline constexpr unsigned kStarterObjects = 24;
+
+// An object of the class whose array ran empty: refills it. Null: no memory.
+void* cache_refill(unsigned slot);
+
+// Frees an object of this thread's heap whose class has no room in the array, or none yet: the
+// array grows, or its older half is returned to the slabs.
+void cache_overflow(unsigned slot, void* p);
+
+// Returns all the thread's arrays hold, and its outbox.
+void cache_flush_all();
+
+// The same, and gives the arrays themselves back.
+void cache_release();
+
+}  // namespace hakmem

@@ -1,0 +1,82 @@
+// What a heap can get from others before it takes new memory: slabs of parked heaps, and what waits
+// uncollected in the heaps of threads that sleep.
+
+#include "hakmem/config/delay.hpp"
+#include "hakmem/heap/heap.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/os/system.hpp"
+
+namespace hakmem {
+namespace {
+
+// Heaps looked at for each new slab: a bound on the time it takes; the next slab goes on there.
+constexpr unsigned kLooks = 8;
+// Pushes between two looks at whether the owner is at work.
+constexpr std::uint32_t kPatience = 32;
+constexpr std::uint32_t kIdleMilliseconds = 20;
+
+Heap* next_heap() {
+  static constinit std::atomic<std::uint32_t> hand{0};  // which heap comes first does not matter
+  return heap_by_id(1 + hand.fetch_add(1, std::memory_order_relaxed) % heap_count());
+}
+
+// The caller holds both doors.
+Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
+  heap_drain(other, kDrainBeforeGrowth);
+  Descriptor* slab = other->bins[c].fullest();
+  if (slab == nullptr) return nullptr;
+  config::delay_point();
+  other->bins[c].remove(slab);
+  slab_change_owner(slab, heap->id);
+  heap->bins[c].add(slab);
+  return slab;
+}
+
+// The owner has not visited for a while. (An owner that merely waits for the caller must not be
+// taken for idle: to do its work would slow the caller, and make it wait longer.)
+bool is_idle(Heap* heap) {
+  const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+  const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
+  if (heap->visits_seen.load(std::memory_order_relaxed) == visits) {
+    return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
+  }
+  heap->visits_seen.store(visits, std::memory_order_relaxed);
+  heap->seen_at.store(now, std::memory_order_relaxed);
+  return false;
+}
+
+}  // namespace
+
+Descriptor* heap_adopt(Heap* heap, unsigned c) {
+  // Alone: nobody to take from.
+  const unsigned looks = heap_count() < kLooks ? heap_count() : kLooks;
+  if (heap_count() == 1 && heap->id == 1) return nullptr;
+  for (unsigned look = 0; look < looks; ++look) {
+    Heap* other = next_heap();
+    if (other == heap) continue;
+    if (!other->parked.load(std::memory_order_relaxed)) {
+      if (other->pending.load(std::memory_order_relaxed) != nullptr && is_idle(other)) help(other);
+      continue;
+    }
+    if (!other->door.try_lock()) continue;
+    // Should a thread have taken the heap by now it does no harm: the slab changes hands under the
+    // door, and what the thread may hold of it is freed to the new owner.
+    Descriptor* slab = take_over(heap, other, c);
+    other->door.unlock();
+    if (slab != nullptr) return slab;
+  }
+  return nullptr;
+}
+
+void help(Heap* heap) {
+  if (!heap->door.try_lock()) return;
+  heap_drain(heap, kDrainBeforeGrowth);
+  heap->door.unlock();
+}
+
+void help_if_idle(Heap* heap) {
+  if (heap->pushes.fetch_add(1, std::memory_order_relaxed) % kPatience != kPatience - 1) return;
+  if (is_idle(heap)) help(heap);
+}
+
+}  // namespace hakmem

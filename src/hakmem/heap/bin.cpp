@@ -1,0 +1,51 @@
+#include "hakmem/heap/bin.hpp"
+
+namespace hakmem {
+
+unsigned Bin::level_of(const Descriptor* slab) {
+  const unsigned available = slab_available(slab);
+  if (available == 0) return kFullLevel;
+  if (slab_is_empty(slab)) return kEmptyLevel;
+  const unsigned quarter = class_of(slab).capacity / kLevels;
+  unsigned level = 0;
+  while (level + 1 < kLevels && available > (level + 1) * quarter) ++level;
+  return level;
+}
+
+void Bin::shelve(Descriptor* slab, unsigned level) {
+  slab->slab.level = static_cast<std::uint8_t>(level);
+  Descriptor* next = levels[level];
+  slab->slab.next = next;
+  slab->slab.prev = nullptr;
+  if (next != nullptr) next->slab.prev = slab;
+  levels[level] = slab;
+  if (level == kEmptyLevel) ++empty;
+}
+
+void Bin::unshelve(Descriptor* slab) {
+  const unsigned level = slab->slab.level;
+  Descriptor* next = slab->slab.next;
+  Descriptor* prev = slab->slab.prev;
+  if (next != nullptr) next->slab.prev = prev;
+  (prev != nullptr ? prev->slab.next : levels[level]) = next;
+  if (level == kEmptyLevel) --empty;
+}
+
+Descriptor* Bin::fullest() const {
+  for (unsigned level = 0; level <= kEmptyLevel; ++level) {
+    if (levels[level] != nullptr) return levels[level];
+  }
+  return nullptr;
+}
+
+void Bin::remove(Descriptor* slab) {
+  unshelve(slab);
+  --slabs;
+}
+
+void Bin::add(Descriptor* slab) {
+  shelve(slab, level_of(slab));
+  ++slabs;
+}
+
+}  // namespace hakmem

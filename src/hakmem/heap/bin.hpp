@@ -1,0 +1,44 @@
+// A bin: a heap's slabs of one size class, in lists by how much they have to give. Refill takes the
+// fullest first, so that sparse slabs drain and can be freed.
+#pragma once
+
+#include <cstdint>
+
+#include "hakmem/slab/slab.hpp"
+
+namespace hakmem {
+
+struct BinCounters {
+  std::uint64_t carves, carved;       // visits, and objects that were never used before
+  std::uint64_t refills, refilled;    // visits, and objects that were used before
+  std::uint64_t flushes, flushed;     // visits, and objects returned by the owner
+  std::uint64_t collects, collected;  // slabs drained, and objects that other threads had freed
+};
+
+// All functions: the caller holds the door of the bin's heap.
+struct Bin {
+  // Level 0 holds the fullest slabs that have something to give, by quarters.
+  static constexpr unsigned kLevels = 4;
+  static constexpr unsigned kEmptyLevel = kLevels;
+  static constexpr unsigned kFullLevel = kLevels + 1;
+
+  Descriptor* levels[kLevels + 2];
+  std::uint32_t slabs;
+  std::uint32_t empty;
+  std::uint32_t colour;
+  BinCounters counters;
+
+  static unsigned level_of(const Descriptor* slab);
+
+  void shelve(Descriptor* slab, unsigned level);
+  void unshelve(Descriptor* slab);
+
+  // The fullest slab that has something to give, or null.
+  Descriptor* fullest() const;
+
+  // Takes the bin's slab out, for another heap or for the arena.
+  void remove(Descriptor* slab);
+  void add(Descriptor* slab);
+};
+
+}  // namespace hakmem
