@@ -33,6 +33,7 @@ BROKEN = {
     "ADOPT": "NO_FORWARD ADOPT_WITHOUT_DOOR".split(),
     "HELP": ["LINK_READ_LATE"],
     "CLOSE": ["CLOSE_KEEPS_WORDS"],
+    "FORK": ["FORK_KEEPS_LISTS"],
 }
 
 REACHED = {
@@ -40,7 +41,7 @@ REACHED = {
     "ADOPT": "ADOPTED LATE_PUSH TAKEN_WHOLE STRANDED".split(),
     "HELP": "HELPED TWO_LISTED".split(),
     "CLOSE": ["CLOSED"],
-    "FORK": "LOST SPREAD".split(),
+    "FORK": ["LOST"],
 }
 
 

@@ -36,11 +36,8 @@ inline none_lost(n, i) {
 #if SCENARIO == FORK
      if :: m != 0 -> here(LOST) :: else fi;
      m = m & (7 - excused[n * 2 + i]);
-     if :: m != 0 -> here(SPREAD) :: else fi;
-     assert(m == 0 || stuck[n])
-#else
-     assert(m == 0)
 #endif
+     assert(m == 0)
   fi
 }
 
