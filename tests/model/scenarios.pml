@@ -17,7 +17,7 @@ inline drain_all() {
      :: owner_now(d) == h -> collect(d, 0); collect(d, 1)
      :: owner_now(d) == 0 -> skip
      :: else ->
-        if :: parked[h] == 1 -> here(STRANDED) :: else fi;
+        assert(parked[h] != 1);  /* a late push strands nothing */
         summary[d] = m;
         push(d, owner_now(d));
         h = 1

@@ -19,7 +19,6 @@
 #define TAKEN_WHOLE 10  /* a new thread took over a parked heap */
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
-#define STRANDED    14  /* in the end a slab is on the list of a parked heap that lost it */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #ifndef REACH
 #define REACH 0
