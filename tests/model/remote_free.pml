@@ -152,7 +152,8 @@ free:
 #if SCENARIO == ADOPT
     /* Once more the owner: has the heap lost the slab meanwhile? */
     h = o;
-    read_owner(s, o);
+    seen(s) = newest[s];  /* behind a fence */
+    o = owner_now(s);
     if
     :: o != h && door[h] == 0 -> here(LATE_PUSH); enter_door(h); doing = VISIT; goto drain
     :: else -> h = 0; freed(); goto next
@@ -170,8 +171,8 @@ free:
 
 drain:
   do
-  /* Enough for this visit, or `pending` was read too early. Who leaves, drains all. */
-  :: doing != LEAVE || (taken[h] == 0 && pending[h] == 0) -> goto drained
+  /* Enough for this visit, or `pending` was read too early. Only the owner may leave some. */
+  :: doing == MALLOC || (taken[h] == 0 && pending[h] == 0) -> goto drained
   :: atomic {
        taken[h] == 0 && pending[h] != 0 ->
        taken[h] = pending[h];
@@ -238,10 +239,7 @@ forward:
 drained:
   atomic {
     if
-    :: doing == VISIT ->
-       leave_door(h);
-       h = 0;
-       freed()
+    :: doing == VISIT -> leave_door(h); goto look_again
     :: doing == LEAVE ->
 #if SCENARIO == CLOSE
        if :: owner_now(0) == home -> close(0) :: else fi;
@@ -254,6 +252,7 @@ drained:
        parked[home] = 1;
        home = 0;
 #endif
+       goto look_again
     :: doing == TAKE ->
        if
        :: gives(0, h) -> adopt(0); take_from(0)
@@ -263,7 +262,8 @@ drained:
 #ifndef MUTATE_ADOPT_WITHOUT_DOOR
        leave_door(h);
 #endif
-       leave_door(home)
+       leave_door(home);
+       goto look_again
     :: doing == MALLOC ->
        if
        :: gives(0, home) -> take_from(0); leave_door(home)
@@ -281,6 +281,22 @@ drained:
     fi;
     h = 0;
     doing = 0;
+    goto next
+  }
+
+look_again:
+  /* Who leaves the door of a heap that may have no thread looks, behind a fence, whether somebody
+   * pushed meanwhile who found the door shut. */
+  atomic {
+#ifndef MUTATE_NO_SECOND_LOOK
+    if
+    :: pending[h] != 0 && door[h] == 0 -> enter_door(h); doing = VISIT; goto drain
+    :: else
+    fi;
+#endif
+    doing = 0;
+    h = 0;
+    freed();
     goto next
   }
 

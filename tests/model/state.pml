@@ -19,8 +19,6 @@
 #define TAKEN_WHOLE 10  /* a new thread took over a parked heap */
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
-#define SPREAD      13  /* ... and objects freed later, because they are of the same slab */
-#define STRANDED    14  /* in the end a slab is on the list of a parked heap that lost it */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #ifndef REACH
 #define REACH 0
@@ -64,9 +62,7 @@ byte forked;                   /* the thread that is alone in the child, or 0 */
 byte calls[SLABS];             /* calls that free objects of the slab as it is now */
 #if SCENARIO == FORK
 byte flying[(THREADS + 1) * SLABS * 2];  /* objects on a thread's way from its free to its push */
-bit holds[(THREADS + 1) * SLABS];        /* the thread turned the summary from 0 and has to push */
 byte excused[SLABS * 2];                 /* objects that the fork lost */
-bit stuck[SLABS];                        /* a thread that the fork ended held the slab */
 #endif
 
 #define objects(n, i) (i == 0 -> 3 : (small[n] -> 0 : 1))

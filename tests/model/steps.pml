@@ -162,8 +162,7 @@ inline pick_live() {
 
 inline landed() {
 #if SCENARIO == FORK
-  flying[(me * SLABS + s) * 2 + w] = 0;
-  holds[me * SLABS + s] = 0
+  flying[(me * SLABS + s) * 2 + w] = 0
 #else
   skip
 #endif
@@ -184,24 +183,34 @@ inline or_words() {
 inline or_summary() {
   change_summary(s, old, summary[s] | (1 << w));
 #if SCENARIO == FORK
-  if
-  :: old == 0 -> holds[me * SLABS + s] = 1
-  :: else -> flying[(me * SLABS + s) * 2 + w] = 0
-  fi
+  if :: old != 0 -> flying[(me * SLABS + s) * 2 + w] = 0 :: else fi
 #endif
 }
 
 #if SCENARIO == FORK
 inline dies(t, n) {
   excused[n * 2] = excused[n * 2] | flying[(t * SLABS + n) * 2];
-  excused[n * 2 + 1] = excused[n * 2 + 1] | flying[(t * SLABS + n) * 2 + 1];
-  stuck[n] = stuck[n] | holds[t * SLABS + n]
+  excused[n * 2 + 1] = excused[n * 2 + 1] | flying[(t * SLABS + n) * 2 + 1]
+}
+
+/* The child makes the lists anew: the summary says what belongs there. */
+inline relist(n) {
+  if
+  :: owner_now(n) == 0 -> summary[n] = 0
+  :: owner_now(n) != 0 && summary[n] != 0 -> push(n, owner_now(n))
+  :: else
+  fi
 }
 
 inline fork_child() {
   forked = me;
   dies(1, 0); dies(1, 1); dies(3, 0); dies(3, 1);
   parked[1] = 1
+#ifndef MUTATE_FORK_KEEPS_LISTS
+  ; pending[1] = 0; pending[2] = 0; taken[1] = 0; taken[2] = 0;
+  listed[0] = 0; listed[1] = 0;
+  relist(0); relist(1)
+#endif
 }
 
 #define while_alive provided (forked == 0 || forked == _pid)
