@@ -7,6 +7,7 @@
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {

@@ -88,7 +88,6 @@ bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   return true;
 }
 
-
 // Returns the `count` objects that lie longest in the array.
 void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   const unsigned kept = held(slot, m) - count;

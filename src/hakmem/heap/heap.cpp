@@ -195,7 +195,9 @@ void heaps_trim_idle() {
 }
 
 void heap_park(Heap* heap) {
-  heap_trim(heap);
+  heap->door.lock();
+  trim_inside(heap);
+  leave(heap);
   config::delay_point();
   registry_park(heap);
 }

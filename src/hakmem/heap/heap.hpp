@@ -95,6 +95,14 @@ inline constexpr unsigned kDrainAtOnce = 8;
 inline constexpr unsigned kDrainBeforeGrowth = 64;
 inline constexpr unsigned kDrainAll = ~0u;
 
+// Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
+// threads that found the door shut.
+void leave(Heap* heap);
+
+// In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
+// gone may have stood anywhere between its OR and its push.
+void pending_rebuild();
+
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.
 void heap_reshelve(Heap* heap, Descriptor* slab);

@@ -9,14 +9,24 @@
 namespace hakmem {
 namespace {
 
-// The slab is in the caller's hands (its summary just became not 0).
-void push_pending(Heap* heap, Descriptor* slab) {
+// Puts a slab that is in the caller's hands (its summary just became not 0) on the pending list of
+// the heap that its descriptor named as its owner. Returns the heap, or null if the slab has
+// changed hands meanwhile: then it has been passed on, as far as that could be done from here.
+Heap* deliver(Descriptor* slab, std::uint32_t owner) {
+  Heap* heap = heap_by_id(owner);
+  heap->pushes.fetch_add(1, std::memory_order_relaxed);  // a hint, but never behind the list
   Descriptor* head = heap->pending.load(std::memory_order_relaxed);
   do {
     slab->link.store(head, std::memory_order_relaxed);
-    // Release: who takes the list sees the link.
-  } while (!heap->pending.compare_exchange_weak(head, slab, std::memory_order_release,
+    // Release: who takes the list sees the link. Sequentially consistent, with the next load: see
+    // slab_change_owner.
+  } while (!heap->pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
+  // A push that came too late, to a heap that nobody may ever visit again: later frees of the
+  // slab's new owner would wait behind it.
+  if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
+  help(heap);
+  return nullptr;
 }
 
 using Parcel = Outbox::Parcel;
@@ -29,12 +39,7 @@ void send(const Parcel& parcel) {
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
-  Heap* heap = heap_by_id(owner);
-  push_pending(heap, slab);
-  // A push that came too late, to a heap that nobody may ever visit again: pass it on at once, or
-  // later frees of the slab's new owner would wait behind it.
-  if (HAK_UNLIKELY(slab->owner.load(std::memory_order_acquire) != owner)) return help(heap);
-  help_if_idle(heap);
+  if (Heap* heap = deliver(slab, owner)) help_if_idle(heap);
 }
 
 }  // namespace
@@ -95,9 +100,27 @@ void heap_drain(Heap* heap, unsigned slabs) {
       counters.collected += remote_collect(slab, summary);
       heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
-      push_pending(heap_by_id(owner), slab);  // a late push: forward it
+      deliver(slab, owner);  // a late push: forward it
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
+  }
+}
+
+void pending_rebuild() {
+  for_each_heap([](Heap* heap) {
+    heap->pending.store(nullptr, std::memory_order_relaxed);
+    heap->taken = nullptr;
+    heap->drained = heap->pushes.load(std::memory_order_relaxed);
+  });
+  const std::size_t count = arena_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t region = 0; region < arenas[i].frontier; ++region) {
+      Descriptor* slab = arenas[i].descriptor(region);
+      const std::uint32_t owner = slab->owner.load(std::memory_order_relaxed);
+      const std::uint64_t summary = owner != 0 ? remote_filled_words(slab) : 0;
+      slab->summary.store(summary, std::memory_order_relaxed);
+      if (summary != 0) deliver(slab, owner);
+    }
   }
 }
 

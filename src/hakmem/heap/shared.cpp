@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/slab/remote.hpp"
 
 namespace hakmem {
 namespace {
@@ -30,6 +31,9 @@ void release_slabs(Bin& bin) {
   for (Descriptor*& first : bin.levels) {
     while (Descriptor* slab = first) {
       bin.remove(slab);
+      // A freer of a slab that was here before may hold up the summary: all words, whatever it
+      // says.
+      remote_collect(slab, ~std::uint64_t{0});
       slab_destroy(slab);
       span_free(slab);
     }

@@ -42,7 +42,7 @@ struct SlabPlace {
 };
 
 HAK_INLINE SlabPlace slab_place_of(const void* p, RegionId id) {
-  if (HAK_UNLIKELY(owner_of(id) == 0)) return {nullptr, 0};
+  if (HAK_UNLIKELY(owner_of(id) == 0 || slot_of(id) >= kSlots)) return {nullptr, 0};
   const Arena* arena = arena_of(p);
   const std::size_t offset = address_of(p) - address_of(arena->base);
   const std::size_t regions = kSlotClasses[slot_of(id)].regions;
