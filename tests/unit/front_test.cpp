@@ -392,6 +392,6 @@ TEST(ThreadFault, DoubleFreeIsCaughtAtTheFlush) {
 
 // front/ leaves these to api/, which is not part of this program.
 void* malloc_slow(std::size_t) { return nullptr; }
-void free_slow(void*) {}
+void free_slow(void*, RegionId) {}
 
 }  // namespace hakmem

@@ -7,6 +7,7 @@
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
@@ -31,7 +32,9 @@ inline std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
 }
 
 inline void give_back(Heap* heap, const std::vector<void*>& objects) {
-  heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()));
+  Outbox outbox{};
+  heap_return(heap, objects.data(), static_cast<unsigned>(objects.size()), outbox);
+  outbox_flush(outbox);
 }
 
 inline void add_to(Outbox& outbox, void* p) { outbox_add(outbox, p, region_id_anywhere(p)); }

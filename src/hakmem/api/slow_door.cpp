@@ -98,8 +98,7 @@ HAK_NOINLINE void free_other(void* p) {
 
 }  // namespace
 
-HAK_NOINLINE void free_slow(void* p) {
-  const RegionId id = region_id_of(p);
+HAK_NOINLINE void free_slow(void* p, RegionId id) {
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
   free_other(p);
 }

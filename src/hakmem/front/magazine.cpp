@@ -88,23 +88,39 @@ bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   return true;
 }
 
-// Doubles an array, within the class's bound and the thread's budget.
-bool grow(Magazine& m, unsigned slot) {
-  const unsigned c = class_of_slot(slot);
-  const unsigned capacity = m.capacity * 2 + 1;
-  const std::size_t added = (capacity - m.capacity) * std::size_t{kSizeClasses[c].size};
-  if (capacity > policy_of(c).most_capacity) return false;
-  if (cache.thread->budget_used + added > config::cache_budget()) return false;
-  return resize(m, slot, capacity);
-}
-
 // Returns the `count` objects that lie longest in the array.
 void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   const unsigned kept = held(slot, m) - count;
-  heap_return(current_heap, m.words + 1, count);
+  heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
   memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
   cache.words[slot] = m.words + kept;
   m.refilled = false;
+}
+
+// Halves the array of a class that has more than four times `bytes` of places, to make room in the
+// budget: so classes end up with shares of a size. One class is looked at each time.
+void take_from_another(std::size_t bytes) {
+  const unsigned c = ++cache.thread->victim % kClasses;
+  const unsigned slot = slot_of_class(c);
+  Magazine& m = magazine_of(slot);
+  if (m.capacity * std::size_t{kSizeClasses[c].size} <= 4 * bytes) return;
+  if (m.capacity <= policy_of(c).first_capacity) return;
+  const unsigned capacity = m.capacity / 2;
+  if (held(slot, m) > capacity) return_oldest(m, slot, held(slot, m) - capacity);
+  resize(m, slot, capacity);
+}
+
+// Doubles an array, within the class's bound and the thread's budget.
+bool grow(Magazine& m, unsigned slot) {
+  const unsigned c = class_of_slot(slot);
+  const std::size_t size = kSizeClasses[c].size;
+  const unsigned capacity = m.capacity * 2 + 1;
+  if (capacity > policy_of(c).most_capacity) return false;
+  const auto fits = [&] {
+    return cache.thread->budget_used + (capacity - m.capacity) * size <= config::cache_budget();
+  };
+  if (!fits()) take_from_another(capacity * size);
+  return fits() && resize(m, slot, capacity);
 }
 
 // A class that was not used since the last look holds as many objects as then, and no visit was
@@ -171,7 +187,7 @@ void cache_overflow(unsigned slot, void* p) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
   if (!has_array(m, c)) {
-    heap_return(current_heap, &p, 1);
+    heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;
   }
   note_visit(m);

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "hakmem/front/cache.hpp"
-#include "hakmem/heap/heap.hpp"
+#include "hakmem/heap/outbox.hpp"
 
 namespace hakmem {
 
@@ -33,8 +33,9 @@ struct alignas(kCacheLine) ThreadState {
   std::size_t budget_used;  // bytes of objects the arrays have places for
   std::uint32_t visits;     // through the slow door
   std::uint16_t first_words_used;
-  std::uint16_t turn;  // which starter heap comes first
-  bool starts;         // classes begin with starter objects
+  std::uint16_t turn;   // which starter heap comes first
+  std::uint8_t victim;  // class whose places were last looked at for others
+  bool starts;          // classes begin with starter objects
   Outbox outbox;
   Magazine magazines[kClasses];
   void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -

@@ -22,7 +22,7 @@ Heap* next_heap() {
 
 // The caller holds both doors.
 Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
-  heap_drain(other, kDrainBeforeGrowth);
+  heap_drain(other, kDrainAll);
   Descriptor* slab = other->bins[c].fullest();
   if (slab == nullptr) return nullptr;
   config::delay_point();
@@ -62,7 +62,7 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
     // Should a thread have taken the heap by now it does no harm: the slab changes hands under the
     // door, and what the thread may hold of it is freed to the new owner.
     Descriptor* slab = take_over(heap, other, c);
-    other->door.unlock();
+    leave(other);
     if (slab != nullptr) return slab;
   }
   return nullptr;
@@ -70,12 +70,22 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 
 void help(Heap* heap) {
   if (!heap->door.try_lock()) return;
-  heap_drain(heap, kDrainBeforeGrowth);
+  heap_drain(heap, kDrainAll);
+  leave(heap);
+}
+
+void leave(Heap* heap) {
   heap->door.unlock();
+  // Sequentially consistent, as are the push, a failing try_lock and the unlock: see
+  // slab_change_owner.
+  while (heap->pending.load(std::memory_order_seq_cst) != nullptr && heap->door.try_lock()) {
+    heap_drain(heap, kDrainAll);
+    heap->door.unlock();
+  }
 }
 
 void help_if_idle(Heap* heap) {
-  if (heap->pushes.fetch_add(1, std::memory_order_relaxed) % kPatience != kPatience - 1) return;
+  if (heap->pushes.load(std::memory_order_relaxed) % kPatience != 0) return;
   if (is_idle(heap)) help(heap);
 }
 

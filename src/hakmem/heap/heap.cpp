@@ -4,6 +4,7 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
@@ -139,7 +140,7 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
   return done;
 }
 
-void return_inside(Heap* heap, void* const* objects, unsigned count) {
+void return_inside(Heap* heap, void* const* objects, unsigned count, Outbox* outbox) {
   BinCounters* counters = nullptr;
   for (unsigned done = 0; done < count;) {
     void* const* rest = objects + done;
@@ -151,7 +152,7 @@ void return_inside(Heap* heap, void* const* objects, unsigned count) {
     // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
     // used again by its next thread.
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      remote_free(*rest, id);
+      outbox_add(*outbox, *rest, id);
       ++done;
       continue;
     }
@@ -171,10 +172,10 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
   return refill_inside(heap, k, end, count);
 }
 
-void heap_return(Heap* heap, void* const* objects, unsigned count) {
+void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbox) {
   note_visit(heap);
   const os::Locked inside(heap->door);
-  return_inside(heap, objects, count);
+  return_inside(heap, objects, count, &outbox);
 }
 
 void heap_trim(Heap* heap) {
@@ -194,7 +195,9 @@ void heaps_trim_idle() {
 }
 
 void heap_park(Heap* heap) {
-  heap_trim(heap);
+  heap->door.lock();
+  trim_inside(heap);
+  leave(heap);
   config::delay_point();
   registry_park(heap);
 }

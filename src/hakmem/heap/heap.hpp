@@ -59,9 +59,11 @@ void heap_park(Heap* heap);
 // that an array popped from its end gives ascending addresses. Returns how many; 0: no memory.
 unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count);
 
-// Returns objects to the slabs they came from. Catches double frees and pointers that are not
-// objects: one line, then abort.
-void heap_return(Heap* heap, void* const* objects, unsigned count);
+struct Outbox;
+
+// Returns objects to the slabs they came from; those of other heaps go to the outbox. Catches
+// double frees and pointers that are not objects: one line, then abort.
+void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbox);
 
 // Collects what other threads freed and gives empty slabs back. The caller holds no door.
 void heap_trim(Heap* heap);
@@ -71,30 +73,7 @@ void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
 
-// Objects of other heaps, on their way home, gathered by word of a slab's bitmap so that one atomic
-// OR frees many. A table of such parcels by a hash; one that is in the way is sent off. What a
-// thread holds back is bounded: each object counts with its size and kObjectCharge.
-struct Outbox {
-  static constexpr unsigned kParcels = 64;
-  static constexpr std::size_t kObjectCharge = 256;
-  static constexpr std::size_t kMostCharge = std::size_t{256} << 10;
-
-  struct Parcel {
-    std::uintptr_t key;  // the slab's descriptor and the number of the word
-    std::uint64_t mask;  // the objects; 0: nothing here
-    const SizeClass* k;  // so that the cache line of the slab's owner stays alone
-  };
-
-  std::size_t charge;
-  Parcel parcels[kParcels];
-};
-
-// Frees an object of another heap through the outbox. `id` is its region id. Cost: about 50
-// instructions, and two atomic operations for all objects of a parcel.
-void outbox_add(Outbox& outbox, void* p, RegionId id);
-void outbox_flush(Outbox& outbox);
-
-// The same for one object, without an outbox. Needs no memory.
+// Frees an object of another heap without an outbox. `id` is its region id. Needs no memory.
 void remote_free(void* p, RegionId id);
 
 // Works off at most `slabs` slabs of the heap's pending list. The caller holds the door.
@@ -116,6 +95,14 @@ inline constexpr unsigned kDrainAtOnce = 8;
 inline constexpr unsigned kDrainBeforeGrowth = 64;
 inline constexpr unsigned kDrainAll = ~0u;
 
+// Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
+// threads that found the door shut.
+void leave(Heap* heap);
+
+// In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
+// gone may have stood anywhere between its OR and its push.
+void pending_rebuild();
+
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.
 void heap_reshelve(Heap* heap, Descriptor* slab);
@@ -124,9 +111,10 @@ void heap_reshelve(Heap* heap, Descriptor* slab);
 // were looked at have none. Helps idle heaps on the way. The caller holds the door of `heap`.
 Descriptor* heap_adopt(Heap* heap, unsigned c);
 
-// heap_refill and heap_return for callers who hold the door.
+// heap_refill and heap_return for callers who hold the door. A shared heap has no objects of others
+// to return, and no outbox.
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count);
-void return_inside(Heap* heap, void* const* objects, unsigned count);
+void return_inside(Heap* heap, void* const* objects, unsigned count, Outbox* outbox);
 
 // Collects everything and gives back what is empty. The caller holds the door.
 void trim_inside(Heap* heap);

@@ -136,6 +136,7 @@ void fork_child() {
     if (heap == current_heap || is_shared(heap->id)) return;
     if (!heap->parked.load(std::memory_order_relaxed)) park(heap);
   });
+  pending_rebuild();
   lock.reset();
 }
 

@@ -2,28 +2,34 @@
 
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
-#include "hakmem/heap/heap.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
 
 namespace hakmem {
 namespace {
 
-// The slab is in the caller's hands (its summary just became not 0).
-void push_pending(Heap* heap, Descriptor* slab) {
+// Puts a slab that is in the caller's hands (its summary just became not 0) on the pending list of
+// the heap that its descriptor named as its owner. Returns the heap, or null if the slab has
+// changed hands meanwhile: then it has been passed on, as far as that could be done from here.
+Heap* deliver(Descriptor* slab, std::uint32_t owner) {
+  Heap* heap = heap_by_id(owner);
+  heap->pushes.fetch_add(1, std::memory_order_relaxed);  // a hint, but never behind the list
   Descriptor* head = heap->pending.load(std::memory_order_relaxed);
   do {
     slab->link.store(head, std::memory_order_relaxed);
-    // Release: who takes the list sees the link.
-  } while (!heap->pending.compare_exchange_weak(head, slab, std::memory_order_release,
+    // Release: who takes the list sees the link. Sequentially consistent, with the next load: see
+    // slab_change_owner.
+  } while (!heap->pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
                                                 std::memory_order_relaxed));
+  // A push that came too late, to a heap that nobody may ever visit again: later frees of the
+  // slab's new owner would wait behind it.
+  if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
+  help(heap);
+  return nullptr;
 }
 
 using Parcel = Outbox::Parcel;
-
-// Descriptors are aligned to more than a slab has words.
-constexpr std::uintptr_t kWordMask = kMaxWords - 1;
-static_assert(alignof(Descriptor) > kWordMask);
 
 void send(const Parcel& parcel) {
   auto* slab = reinterpret_cast<Descriptor*>(parcel.key & ~kWordMask);
@@ -33,37 +39,21 @@ void send(const Parcel& parcel) {
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
-  Heap* heap = heap_by_id(owner);
-  push_pending(heap, slab);
-  // A push that came too late, to a heap that nobody may ever visit again: pass it on at once, or
-  // later frees of the slab's new owner would wait behind it.
-  if (HAK_UNLIKELY(slab->owner.load(std::memory_order_acquire) != owner)) return help(heap);
-  help_if_idle(heap);
+  if (Heap* heap = deliver(slab, owner)) help_if_idle(heap);
 }
 
-[[noreturn]] HAK_COLD void fail_no_slab(const void* p) {
+}  // namespace
+
+HAK_COLD void fail_no_slab(const void* p) {
   fatal_pointer("invalid pointer, into memory that is free:", p);
 }
 
-[[noreturn]] HAK_COLD void fail_freed_twice(const void* p, const SizeClass& k) {
+HAK_COLD void fail_freed_twice(const void* p, const SizeClass& k) {
   fatal_pointer("double free of", p, k.size);
 }
 
-HAK_INLINE Parcel parcel_of(const void* p, RegionId id) {
-  const SlabPlace place = slab_place_of(p, id);
-  if (HAK_UNLIKELY(place.slab == nullptr)) fail_no_slab(p);
-  const SizeClass& k = kSizeClasses[class_of_slot(slot_of(id))];
-  const unsigned index = slab_index_at(k, place.offset - place.slab->start, p);
-  return {address_of(place.slab) | index / 64, std::uint64_t{1} << (index % 64), &k};
-}
+void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
-Parcel& place_for(Outbox& outbox, std::uintptr_t key) {
-  // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the upper bits are well mixed.
-  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15u;
-  return outbox.parcels[key * kGolden >> (64 - std::bit_width(Outbox::kParcels - 1))];
-}
-
-// The object's parcel would lie where another one does.
 HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   const Parcel object = parcel_of(p, id);
   Parcel& place = place_for(outbox, object.key);
@@ -74,20 +64,6 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   place = object;
   outbox.charge += object.k->size + Outbox::kObjectCharge;
   if (outbox.charge >= Outbox::kMostCharge) outbox_flush(outbox);
-}
-
-}  // namespace
-
-void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
-
-void outbox_add(Outbox& outbox, void* p, RegionId id) {
-  const Parcel object = parcel_of(p, id);
-  Parcel& place = place_for(outbox, object.key);
-  if (HAK_UNLIKELY(place.key != object.key)) return outbox_add_elsewhere(outbox, p, id);
-  if (HAK_UNLIKELY((place.mask & object.mask) != 0)) fail_freed_twice(p, *object.k);
-  place.mask |= object.mask;
-  outbox.charge += object.k->size + Outbox::kObjectCharge;
-  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_flush(outbox);
 }
 
 void outbox_flush(Outbox& outbox) {
@@ -124,9 +100,27 @@ void heap_drain(Heap* heap, unsigned slabs) {
       counters.collected += remote_collect(slab, summary);
       heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
-      push_pending(heap_by_id(owner), slab);  // a late push: forward it
+      deliver(slab, owner);  // a late push: forward it
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
+  }
+}
+
+void pending_rebuild() {
+  for_each_heap([](Heap* heap) {
+    heap->pending.store(nullptr, std::memory_order_relaxed);
+    heap->taken = nullptr;
+    heap->drained = heap->pushes.load(std::memory_order_relaxed);
+  });
+  const std::size_t count = arena_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t region = 0; region < arenas[i].frontier; ++region) {
+      Descriptor* slab = arenas[i].descriptor(region);
+      const std::uint32_t owner = slab->owner.load(std::memory_order_relaxed);
+      const std::uint64_t summary = owner != 0 ? remote_filled_words(slab) : 0;
+      slab->summary.store(summary, std::memory_order_relaxed);
+      if (summary != 0) deliver(slab, owner);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/slab/remote.hpp"
 
 namespace hakmem {
 namespace {
@@ -30,6 +31,9 @@ void release_slabs(Bin& bin) {
   for (Descriptor*& first : bin.levels) {
     while (Descriptor* slab = first) {
       bin.remove(slab);
+      // A freer of a slab that was here before may hold up the summary: all words, whatever it
+      // says.
+      remote_collect(slab, ~std::uint64_t{0});
       slab_destroy(slab);
       span_free(slab);
     }
@@ -60,7 +64,7 @@ void* shared_allocate(Heap* heap, unsigned c) {
 void shared_free(void* p, RegionId id) {
   Heap* heap = heap_by_id(owner_of(id));
   if (heap->door.try_lock()) {
-    return_inside(heap, &p, 1);
+    return_inside(heap, &p, 1, nullptr);
     heap->door.unlock();
   } else {
     remote_free(p, id);  // whoever is inside need not be waited for

@@ -35,10 +35,12 @@ class Lock {
     if (HAK_UNLIKELY(!try_lock())) wait();
   }
 
+  // Failing is sequentially consistent, and so is letting go: who finds the lock held may rely on
+  // the holder's looking, after it let go, at what was written before the try.
   bool try_lock() {
     std::uint32_t expected = kFree;
     const bool taken = state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
-                                                      std::memory_order_relaxed);
+                                                      std::memory_order_seq_cst);
 #ifdef HAKMEM_LAB
     if (!taken) count_contended(kind_);
 #endif
@@ -48,7 +50,7 @@ class Lock {
   // Release: the next holder sees what was written here.
   void unlock() {
     if (HAK_UNLIKELY(holds_every_lock)) return;
-    if (HAK_UNLIKELY(state_.exchange(kFree, std::memory_order_release) == kContended)) wake();
+    if (HAK_UNLIKELY(state_.exchange(kFree, std::memory_order_seq_cst) == kContended)) wake();
   }
 
   // For the child of a fork, in which no other thread is left.

@@ -58,4 +58,14 @@ unsigned remote_collect(Descriptor* slab, std::uint64_t summary) {
   return collected;
 }
 
+std::uint64_t remote_filled_words(Descriptor* slab) {
+  const SizeClass& k = class_of(slab);
+  std::uint64_t filled = 0;
+  for (unsigned w = 0; w < k.words; ++w) {
+    const bool any = remote_word(slab, k, w).load(std::memory_order_relaxed) != 0;
+    filled |= std::uint64_t{any} << w;
+  }
+  return filled;
+}
+
 }  // namespace hakmem

@@ -93,6 +93,13 @@ constexpr std::array<SizeClass, kClasses> make_classes() {
 
 inline constexpr std::array<SizeClass, kClasses> kSizeClasses = detail::make_classes();
 
+// The same by slot, for paths that start from a region id.
+inline constexpr std::array<SizeClass, kSlots> kSlotClasses = [] {
+  std::array<SizeClass, kSlots> table{};
+  for (const SizeClass& k : kSizeClasses) table[k.slot] = k;
+  return table;
+}();
+
 // The class of an object of `size` bytes, 1 <= size <= kMaxSmall; size 0 counts as 1.
 constexpr unsigned class_of_size(std::size_t size) {
   if (size <= 128) return size == 0 ? 0 : static_cast<unsigned>((size - 1) / 16);

@@ -63,8 +63,10 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
 }
 
 void slab_change_owner(Descriptor* slab, std::uint32_t owner) {
-  // Release: a drainer that finds this owner, without holding its door, sees a whole slab.
-  slab->owner.store(owner, std::memory_order_release);
+  // Release: who finds this owner finds its heap by id. Sequentially consistent: a freer pushes the
+  // slab on a heap's list and then looks at the owner again; whoever takes the slab from that heap
+  // looks at the list again afterwards (leave): one of the two sees the other.
+  slab->owner.store(owner, std::memory_order_seq_cst);
   const RegionId id = tag_of_owner(owner) | slab->slot;
   tiny_region_id_write_header(slab, id, id);
 }

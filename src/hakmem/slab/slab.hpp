@@ -42,11 +42,10 @@ struct SlabPlace {
 };
 
 HAK_INLINE SlabPlace slab_place_of(const void* p, RegionId id) {
-  const unsigned slot = slot_of(id);
-  if (HAK_UNLIKELY(owner_of(id) == 0 || slot >= kSlots)) return {nullptr, 0};
+  if (HAK_UNLIKELY(owner_of(id) == 0 || slot_of(id) >= kSlots)) return {nullptr, 0};
   const Arena* arena = arena_of(p);
   const std::size_t offset = address_of(p) - address_of(arena->base);
-  const std::size_t regions = kSizeClasses[class_of_slot(slot)].regions;
+  const std::size_t regions = kSlotClasses[slot_of(id)].regions;
   const std::size_t head = (offset >> kRegionShift) & ~(regions - 1);
   return {arena->descriptor(head), offset - (head << kRegionShift)};
 }

@@ -1,0 +1,70 @@
+// Objects of other heaps, on their way home, gathered by word of a slab's bitmap so that one atomic
+// OR frees many.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/heap/heap.hpp"
+
+namespace hakmem {
+
+// A table of parcels by a hash; one that is in the way of another is sent off. What a thread holds
+// back is bounded: each object counts with its size and kObjectCharge.
+struct Outbox {
+  static constexpr unsigned kParcels = 64;
+  static constexpr std::size_t kObjectCharge = 256;
+  static constexpr std::size_t kMostCharge = std::size_t{256} << 10;
+
+  struct Parcel {
+    std::uintptr_t key;  // the slab's descriptor and the number of the word
+    std::uint64_t mask;  // the objects; 0: nothing here
+    const SizeClass* k;  // so that the cache line of the slab's owner stays alone
+  };
+
+  std::size_t charge;
+  Parcel parcels[kParcels];
+};
+
+void outbox_flush(Outbox& outbox);
+
+// ---- used by outbox_add ------------------------------------------------------------------------
+
+// An object whose parcel would lie where another one does.
+void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
+
+[[noreturn]] void fail_no_slab(const void* p);
+[[noreturn]] void fail_freed_twice(const void* p, const SizeClass& k);
+
+// Descriptors are aligned to more than a slab has words.
+inline constexpr std::uintptr_t kWordMask = kMaxWords - 1;
+static_assert(alignof(Descriptor) > kWordMask);
+
+HAK_INLINE Outbox::Parcel parcel_of(const void* p, RegionId id) {
+  const SlabPlace place = slab_place_of(p, id);
+  if (HAK_UNLIKELY(place.slab == nullptr)) fail_no_slab(p);
+  const SizeClass& k = kSlotClasses[slot_of(id)];
+  const unsigned index = slab_index_at(k, place.offset - place.slab->start, p);
+  return {address_of(place.slab) | index / 64, std::uint64_t{1} << (index % 64), &k};
+}
+
+HAK_INLINE Outbox::Parcel& place_for(Outbox& outbox, std::uintptr_t key) {
+  // Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4): the upper bits are well mixed.
+  constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15u;
+  return outbox.parcels[key * kGolden >> (64 - std::bit_width(Outbox::kParcels - 1))];
+}
+
+// Frees an object of another heap through the outbox. `id` is its region id. Cost: about 60
+// instructions, and two atomic operations for all objects of a parcel.
+HAK_INLINE void outbox_add(Outbox& outbox, void* p, RegionId id) {
+  const Outbox::Parcel object = parcel_of(p, id);
+  Outbox::Parcel& place = place_for(outbox, object.key);
+  if (HAK_UNLIKELY(place.key != object.key)) return outbox_add_elsewhere(outbox, p, id);
+  if (HAK_UNLIKELY((place.mask & object.mask) != 0)) fail_freed_twice(p, *object.k);
+  place.mask |= object.mask;
+  outbox.charge += object.k->size + Outbox::kObjectCharge;
+  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_flush(outbox);
+}
+
+}  // namespace hakmem

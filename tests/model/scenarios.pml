@@ -1,0 +1,90 @@
+/* Who does how much, and what must hold in the end. */
+
+/* Everybody drains once more, alone. */
+inline drain_all() {
+  h = 1;
+  do
+  :: h > HEAPS -> break
+  :: h <= HEAPS && taken[h] == 0 && pending[h] == 0 -> h++
+  :: h <= HEAPS && taken[h] == 0 && pending[h] != 0 -> taken[h] = pending[h]; pending[h] = 0
+  :: h <= HEAPS && taken[h] != 0 ->
+     d = taken[h] - 1;
+     taken[h] = link[d];
+     listed[d] = 0;
+     m = summary[d];
+     summary[d] = 0;
+     if
+     :: owner_now(d) == h -> collect(d, 0); collect(d, 1)
+     :: owner_now(d) == 0 -> skip
+     :: else ->
+        assert(parked[h] != 1);  /* a late push strands nothing */
+        summary[d] = m;
+        push(d, owner_now(d));
+        h = 1
+     fi
+  od
+}
+
+/* Each object is with the program, or in the slab, or the slab is gone. */
+inline none_lost(n, i) {
+  if
+  :: owner_now(n) == 0 -> assert(live[n * 2 + i] == 0 && words[n * 2 + i] == 0)
+  :: else ->
+     assert((live[n * 2 + i] & bitmap[n * 2 + i]) == 0);
+     m = objects(n, i) & (7 - (live[n * 2 + i] | bitmap[n * 2 + i]));
+     assert((words[n * 2 + i] & (7 - m)) == 0);
+#if SCENARIO == FORK
+     if :: m != 0 -> here(LOST) :: else fi;
+     m = m & (7 - excused[n * 2 + i]);
+#endif
+     assert(m == 0)
+  fi
+}
+
+/* A slab of a heap, all of it with the program. */
+inline given(n, x) {
+  owners[n * CHANGES] = x;
+  small[n] = (x != 1);
+  live[n * 2] = objects(n, 0);
+  live[n * 2 + 1] = objects(n, 1)
+}
+
+init {
+  byte h, d, m;
+  atomic {
+    running = THREADS;
+    given(0, 1);
+#if SCENARIO == CLOSE
+    small[0] = 1;
+    live[1] = 0;
+#endif
+#if SCENARIO == RECARVE
+    run worker(1, 1, 1, 1, 0, 0);
+    run worker(2, 2, 1, 1, 0, 0);
+    run worker(3, 0, 0, 2, 0, 0)
+#elif SCENARIO == ADOPT
+    run worker(1, 1, 0, 1, 1, 0);
+    run worker(2, 2, 1, 0, 0, 0);
+    run worker(3, 0, 1, 2, 0, 0)
+#elif SCENARIO == HELP
+    given(1, 1);
+    run worker(1, 1, 1, 0, 0, 0);
+    run worker(2, 0, 0, 1, 0, 0);
+    run worker(3, 0, 0, 2, 0, 0)
+#elif SCENARIO == CLOSE
+    run worker(1, 1, 1, 2, 0, 0);
+    run worker(2, 2, 1, 0, 1, 0);
+    run worker(3, 0, 0, 1, 0, 0)
+#elif SCENARIO == FORK
+    run worker(1, 1, 0, 1, 0, 0);
+    run worker(2, 2, 1, 1, 0, 1);
+    run worker(3, 0, 0, 1, 0, 0)
+#endif
+  }
+  atomic {
+    running == 0;
+    drain_all();
+    assert(!listed[0] && !listed[1]);
+    none_lost(0, 0); none_lost(0, 1); none_lost(1, 0); none_lost(1, 1)
+  }
+}
