@@ -6,46 +6,11 @@
 #include <thread>
 #include <vector>
 
-#include "child.hpp"
-#include "hakmem/arena/spans.hpp"
-#include "hakmem/config/options.hpp"
+#include "front_support.hpp"
 #include "hakmem/front/fast_path.hpp"
-#include "hakmem/front/thread.hpp"
-#include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
 namespace {
-
-void attach() {
-  if (arena_count.load() == 0) {
-    ASSERT_TRUE(arena_add(1));
-  }
-  ASSERT_TRUE(thread_attach());
-}
-
-void* take(unsigned c) {
-  void* p = unified_cache_pop(slot_of_class(c));
-  return p != nullptr ? p : cache_refill(slot_of_class(c));
-}
-
-void give(unsigned c, void* p) {
-  if (!unified_cache_push(slot_of_class(c), p)) cache_overflow(slot_of_class(c), p);
-}
-
-Magazine& magazine(unsigned c) { return cache.thread->magazines[c]; }
-
-unsigned cached(unsigned c) {
-  return static_cast<unsigned>(cache.words[slot_of_class(c)] - magazine(c).words);
-}
-
-const BinCounters& counters(unsigned c) { return current_heap->bins[c].counters; }
-
-std::size_t places_in_bytes() {
-  std::size_t sum = 0;
-  for (unsigned c = 0; c < kClasses; ++c)
-    sum += magazine(c).capacity * std::size_t{kSizeClasses[c].size};
-  return sum;
-}
 
 void expect_missing_everything() {
   int object = 0;
@@ -389,9 +354,5 @@ TEST(ThreadFault, DoubleFreeIsCaughtAtTheFlush) {
 }
 
 }  // namespace
-
-// front/ leaves these to api/, which is not part of this program.
-void* malloc_slow(std::size_t) { return nullptr; }
-void free_slow(void*, RegionId) {}
 
 }  // namespace hakmem

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -85,6 +86,44 @@ TEST(LockTest, HolderOfEveryLockReenters) {
     EXPECT_TRUE(lock.try_lock());
     lock.unlock();
   }).join();
+}
+
+// Who finds a lock taken is counted, once, under the lock's kind; in the lab flavour alone.
+TEST(LockTest, ContendedAcquisitionsAreCountedByKind) {
+#ifdef HAKMEM_LAB
+  static constexpr std::uint64_t kEach = 1;
+#else
+  static constexpr std::uint64_t kEach = 0;
+#endif
+  in_child([] {
+    Lock spans(LockKind::spans);
+    Lock door;
+    spans.lock();
+    spans.unlock();
+    EXPECT_EQ(contended_acquisitions(LockKind::spans), 0u);
+    spans.lock();
+    EXPECT_FALSE(spans.try_lock());
+    EXPECT_EQ(contended_acquisitions(LockKind::spans), kEach);
+    std::atomic<bool> waits{false};
+    std::thread waiter([&] {
+      waits = true;
+      spans.lock();
+      spans.unlock();
+    });
+    while (!waits) sched_yield();
+    for (int i = 0; i < 1000 && contended_acquisitions(LockKind::spans) < 2 * kEach; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    spans.unlock();
+    waiter.join();
+    EXPECT_EQ(contended_acquisitions(LockKind::spans), 2 * kEach);
+    EXPECT_TRUE(door.try_lock());
+    EXPECT_FALSE(door.try_lock());
+    EXPECT_EQ(contended_acquisitions(LockKind::door), kEach);
+    EXPECT_EQ(contended_acquisitions(LockKind::registry), 0u);
+    EXPECT_EQ(contended_acquisitions(LockKind::metadata), 0u);
+    EXPECT_EQ(contended_acquisitions(LockKind::start), 0u);
+  });
 }
 
 }  // namespace
