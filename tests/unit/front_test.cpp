@@ -276,6 +276,11 @@ TEST(ThreadTest, DetachedForGood) {
       thread_end();  // once is enough
       EXPECT_EQ(cache.phase, Cache::Phase::gone);
     }).join();
+    EXPECT_NE(heap_by_id(1)->kept, nullptr);
+    EXPECT_EQ(kept_count(), 1u);
+    parked_caches_release();
+    EXPECT_EQ(heap_by_id(1)->kept, nullptr);
+    EXPECT_EQ(kept_count(), 0u);
     EXPECT_EQ(span_statistics().used, 0u);
     EXPECT_TRUE(heap_by_id(1)->parked);
   });
@@ -295,10 +300,11 @@ TEST(ThreadTest, LivesFollowEachOtherInOneHeapAndNoMoreMetadata) {
         for (const auto& [c, p] : live) give(c, p);
         thread_end();
       }).join();
-      if (life == 10) metadata = metadata_bytes();
+      if (life == 100) metadata = metadata_bytes();
     }
     EXPECT_EQ(heap_count(), 1u);
     EXPECT_EQ(metadata_bytes(), metadata);
+    parked_caches_release();
     EXPECT_EQ(span_statistics().used, 0u);
   });
 }

@@ -121,6 +121,7 @@ std::size_t entry_good_size(std::size_t size) {
 std::size_t entry_collect(bool force) {
   if (!thread_ready()) return 0;
   cache_flush_all();
+  parked_caches_release();
   heaps_trim_idle();
   if (force) return spans_purge_all();
   spans_tick();

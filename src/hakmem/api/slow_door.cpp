@@ -42,6 +42,7 @@ void* object_of_class(unsigned c) {
 // Before there is no memory: what the thread's cache holds, and what waits in idle heaps.
 HAK_COLD void gather_everything() {
   if (cache.phase == Cache::Phase::attached) cache_flush_all();
+  parked_caches_release();
   heaps_trim_idle();
 }
 

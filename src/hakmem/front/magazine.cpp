@@ -208,17 +208,31 @@ void cache_flush_all() {
   outbox_flush(cache.thread->outbox);
 }
 
-void cache_release() {
-  cache_flush_all();
+void cache_put_away() {
+  outbox_flush(cache.thread->outbox);
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
+    if (m.words != nullptr) m.held_before = static_cast<std::uint16_t>(held(slot, m));
     cache.words[slot] = cache.words[slot + kLimit] = const_cast<void**>(hakmem_empty_array);
-    if (m.own_block) metadata_free(m.words, bytes_of(m.capacity));
-    m = Magazine{};
   }
-  cache.thread->budget_used = 0;
-  cache.thread->first_words_used = 0;
+}
+
+void cache_take_out() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const Magazine& m = cache.thread->magazines[c];
+    if (m.words != nullptr) point_cache_at(slot_of_class(c), m, m.held_before);
+  }
+}
+
+void magazines_release(ThreadState& state, Heap* heap) {
+  for (Magazine& m : state.magazines) {
+    if (m.words != nullptr && m.held_before > 0) {
+      heap_return(heap, m.words + 1, m.held_before, state.outbox);
+    }
+    if (m.own_block) metadata_free(m.words, bytes_of(m.capacity));
+  }
+  outbox_flush(state.outbox);
 }
 
 }  // namespace hakmem

@@ -57,7 +57,12 @@ void cache_overflow(unsigned slot, void* p);
 // Returns all the thread's arrays hold, and its outbox.
 void cache_flush_all();
 
-// The same, and gives the arrays themselves back.
-void cache_release();
+// The arrays leave the thread's cache, or come into it: a thread's state may be passed on to
+// another thread, which then has its heap too.
+void cache_put_away();
+void cache_take_out();
+
+// Returns all that the arrays of a state that was put away hold to its heap, and the arrays.
+void magazines_release(ThreadState& state, Heap* heap);
 
 }  // namespace hakmem

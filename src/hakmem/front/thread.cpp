@@ -1,5 +1,6 @@
 #include "hakmem/front/thread.hpp"
 
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
@@ -15,35 +16,60 @@ std::uint16_t next_turn() {
   return turn.fetch_add(1, std::memory_order_relaxed);
 }
 
+void release(ThreadState* state, Heap* heap) {
+  magazines_release(*state, heap);
+  metadata_free(state, sizeof(ThreadState));
+  if (heap != nullptr) heap_park(heap);
+}
+
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
-    cache_release();
+    cache_put_away();
     ThreadState* state = cache.thread;
     Heap* heap = current_heap;
     cache.tag = kUnmatchableTag;
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    if (heap != nullptr) heap_park(heap);
-    metadata_free(state, sizeof(ThreadState));
+    // A few heaps wait for the next threads as they are. An idle thread promised to keep nothing.
+    const bool warm = next == Cache::Phase::gone && kept_count() < config::warm_heaps();
+    if (warm && heap != nullptr) {
+      heap_park_with(heap, state);
+    } else {
+      release(state, heap);
+    }
   }
   cache.phase = next;
+}
+
+// The state that came with the heap, or a new one. Null: no memory.
+ThreadState* state_for(Heap* heap) {
+  if (heap == nullptr || heap->kept == nullptr) {
+    return static_cast<ThreadState*>(metadata_allocate(sizeof(ThreadState)));
+  }
+  auto* state = static_cast<ThreadState*>(heap->kept);
+  heap->kept = nullptr;
+  return state;
 }
 
 }  // namespace
 
 bool thread_attach() {
   if (cache.phase == Cache::Phase::gone) return false;
-  auto* state = static_cast<ThreadState*>(metadata_allocate(sizeof(ThreadState)));
-  if (state == nullptr) return false;
   // A parked heap has memory already. The first thread's heap will be used for sure.
   Heap* heap = heap_acquire_parked();
   if (heap == nullptr && heap_count() == 0) heap = heap_acquire();
+  ThreadState* state = state_for(heap);
+  if (state == nullptr) {
+    if (heap != nullptr) registry_park(heap);
+    return false;
+  }
   state->turn = next_turn();
   state->starts = heap == nullptr;
   cache.thread = state;
   cache.phase = Cache::Phase::attached;
   if (heap != nullptr) use_heap(heap);
+  cache_take_out();
   return true;
 }
 
@@ -53,6 +79,10 @@ bool thread_take_heap() {
   if (heap == nullptr) return false;
   use_heap(heap);
   return true;
+}
+
+void parked_caches_release() {
+  while (Heap* heap = heap_acquire_kept()) release(state_for(heap), heap);
 }
 
 void thread_idle() {

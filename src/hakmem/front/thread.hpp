@@ -13,10 +13,13 @@ bool thread_attach();
 // Gives the thread a heap of its own if it has none yet. False: no memory.
 bool thread_take_heap();
 
-// Returns everything the thread holds and parks its heap. Its fast paths miss from now on. An idle
-// thread may attach again; one that ends may not, since glibc still frees after the last
-// destructor.
+// Parks the thread's heap. Its fast paths miss from now on. An idle thread returns everything it
+// holds first, and may attach again. One that ends may leave its cache to the next thread, and may
+// not attach again, since glibc still frees after the last destructor.
 void thread_idle();
 void thread_end();
+
+// Returns what parked heaps' caches hold.
+void parked_caches_release();
 
 }  // namespace hakmem

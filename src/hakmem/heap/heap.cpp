@@ -202,4 +202,9 @@ void heap_park(Heap* heap) {
   registry_park(heap);
 }
 
+void heap_park_with(Heap* heap, void* kept) {
+  heap->kept = kept;
+  registry_park(heap);
+}
+
 }  // namespace hakmem

@@ -23,6 +23,7 @@ struct alignas(kCacheLine) Heap {
   os::Lock door;
   std::uint32_t id;
   Heap* next_parked;  // under the registry's lock
+  void* kept;         // of a parked heap: its last thread's cache, for the next one; or null
   // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
   std::atomic<std::uint32_t> visits;
   // No thread has it. Written under the registry's lock; who reads it without gets a hint.
@@ -49,11 +50,17 @@ extern constinit thread_local Heap* current_heap HAK_TLS_MODEL;
 // A parked heap, or a new one. Null: no memory for one.
 Heap* heap_acquire();
 
-// A parked heap, or null.
+// A parked heap, or null. One that has a cache comes first.
 Heap* heap_acquire_parked();
+
+// A parked heap that has a cache, or null.
+Heap* heap_acquire_kept();
 
 // Lets go of a heap: drains it, frees what is empty, and leaves it for the next thread.
 void heap_park(Heap* heap);
+
+// Lets go of a heap as it is, with its thread's cache.
+void heap_park_with(Heap* heap, void* kept);
 
 // Takes up to `count` objects of a class. They are written below `end` (end[-1], end[-2], ...) so
 // that an array popped from its end gives ascending addresses. Returns how many; 0: no memory.

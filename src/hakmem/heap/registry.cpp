@@ -14,19 +14,21 @@ constexpr std::uint32_t kLeafSize = 512;
 constexpr std::uint32_t kLeaves = 2 * kFirstSharedHeap / kLeafSize;
 using Leaf = std::atomic<Heap*>[kLeafSize];
 
-// One kind of heap: a range of ids, and the heaps of it that nobody has.
+// One kind of heap: a range of ids, and the heaps of it that nobody has, those with a cache apart.
 struct Kind {
   std::uint32_t first_id;
   std::atomic<std::uint32_t> count;
   std::atomic<std::uint32_t> parked_count;
+  std::atomic<std::uint32_t> kept_count;
   Heap* parked;
+  Heap* kept;
 };
 
 constinit os::Lock lock{
     os::LockKind::registry};  // protects what follows; held for a few instructions
 constinit std::atomic<Leaf*> leaves[kLeaves]{};
-constinit Kind threads{1, 0, 0, nullptr};
-constinit Kind shared{kFirstSharedHeap, 0, 0, nullptr};
+constinit Kind threads{1, 0, 0, 0, nullptr, nullptr};
+constinit Kind shared{kFirstSharedHeap, 0, 0, 0, nullptr, nullptr};
 
 Kind& kind_of(const Heap* heap) { return is_shared(heap->id) ? shared : threads; }
 
@@ -54,13 +56,26 @@ Heap* make_heap(Kind& kind) {
 // The counts and flags are hints for those who do not hold the lock: relaxed.
 void park(Heap* heap) {
   Kind& kind = kind_of(heap);
-  heap->next_parked = kind.parked;
+  Heap*& list = heap->kept != nullptr ? kind.kept : kind.parked;
+  heap->next_parked = list;
+  list = heap;
   heap->parked.store(true, std::memory_order_relaxed);
-  kind.parked = heap;
   kind.parked_count.fetch_add(1, std::memory_order_relaxed);
+  if (heap->kept != nullptr) kind.kept_count.fetch_add(1, std::memory_order_relaxed);
+}
+
+Heap* unpark_kept(Kind& kind) {
+  Heap* heap = kind.kept;
+  if (heap == nullptr) return nullptr;
+  kind.kept = heap->next_parked;
+  heap->parked.store(false, std::memory_order_relaxed);
+  kind.parked_count.fetch_sub(1, std::memory_order_relaxed);
+  kind.kept_count.fetch_sub(1, std::memory_order_relaxed);
+  return heap;
 }
 
 Heap* unpark(Kind& kind) {
+  if (Heap* heap = unpark_kept(kind)) return heap;
   Heap* heap = kind.parked;
   if (heap == nullptr) return nullptr;
   kind.parked = heap->next_parked;
@@ -89,6 +104,8 @@ std::uint32_t shared_heap_count() { return shared.count.load(std::memory_order_a
 
 std::uint32_t parked_count() { return threads.parked_count.load(std::memory_order_relaxed); }
 
+std::uint32_t kept_count() { return threads.kept_count.load(std::memory_order_relaxed); }
+
 os::Lock& registry_lock() { return lock; }
 
 Heap* heap_acquire() {
@@ -100,6 +117,12 @@ Heap* heap_acquire_parked() {
   if (parked_count() == 0) return nullptr;
   const os::Locked locked(lock);
   return unpark(threads);
+}
+
+Heap* heap_acquire_kept() {
+  if (kept_count() == 0) return nullptr;
+  const os::Locked locked(lock);
+  return unpark_kept(threads);
 }
 
 Heap* registry_take_shared() {

@@ -31,8 +31,9 @@ void for_each_heap(Action action) {
   for (std::uint32_t i = 0; i < shared_heap_count(); ++i) action(heap_by_id(kFirstSharedHeap + i));
 }
 
-// How many of the threads' heaps are parked. A hint.
+// How many of the threads' heaps are parked, and how many of those have a cache. Hints.
 std::uint32_t parked_count();
+std::uint32_t kept_count();
 
 // Puts a heap of either kind among the parked ones. Its door is not held.
 void registry_park(Heap* heap);
