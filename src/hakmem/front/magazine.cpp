@@ -6,6 +6,7 @@
 
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/thread.hpp"
+#include "hakmem/heap/registry.hpp"
 #include "hakmem/heap/shared.hpp"
 
 namespace hakmem {
@@ -13,7 +14,10 @@ namespace {
 
 constexpr unsigned kFirstCapacity = 15;
 constexpr unsigned kMostCapacity = 2047;
-constexpr std::size_t kMostArrayBytes = std::size_t{256} << 10;  // of objects, for one class
+// One class may have so much of the thread's budget.
+constexpr std::size_t kClassShare = 4;
+// So many threads have their full budget; more share what these would have.
+constexpr std::uint32_t kFullBudgets = 8;
 // In so many visits through the slow door one class is looked at for idleness, and what the outbox
 // holds is sent off.
 constexpr unsigned kVisitsPerLook = 16;
@@ -21,7 +25,6 @@ constexpr unsigned kVisitsPerLook = 16;
 struct Policy {
   unsigned first_capacity;
   unsigned first_batch;
-  unsigned most_capacity;
 };
 
 // C7 ULTRA starts with larger batches than its size would give it.
@@ -31,8 +34,6 @@ constexpr Policy policy_of(unsigned c) {
   Policy p{};
   p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
   p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
-  const auto most = std::bit_ceil(static_cast<unsigned>(kMostArrayBytes / size)) - 1;
-  p.most_capacity = std::clamp(most, p.first_capacity, kMostCapacity);
   return p;
 }
 
@@ -110,14 +111,22 @@ void take_from_another(std::size_t bytes) {
   resize(m, slot, capacity);
 }
 
+// Of the calling thread, in bytes of places.
+std::size_t budget() {
+  const std::uint32_t threads = heap_count() - parked_count();
+  const std::size_t full = config::cache_budget();
+  return threads <= kFullBudgets ? full : full * kFullBudgets / threads;
+}
+
 // Doubles an array, within the class's bound and the thread's budget.
 bool grow(Magazine& m, unsigned slot) {
   const unsigned c = class_of_slot(slot);
   const std::size_t size = kSizeClasses[c].size;
   const unsigned capacity = m.capacity * 2 + 1;
-  if (capacity > policy_of(c).most_capacity) return false;
+  const std::size_t most = budget();
+  if (capacity > kMostCapacity || capacity * size > most / kClassShare) return false;
   const auto fits = [&] {
-    return cache.thread->budget_used + (capacity - m.capacity) * size <= config::cache_budget();
+    return cache.thread->budget_used + (capacity - m.capacity) * size <= most;
   };
   if (!fits()) take_from_another(capacity * size);
   return fits() && resize(m, slot, capacity);
