@@ -66,7 +66,8 @@ HAK_EXPORT void hak_free_aligned_sized(void* p, size_t alignment, size_t size);
  * written and are kept by hak_realloc. */
 HAK_EXPORT size_t hak_usable_size(const void* p);
 
-/* The usable size that hak_malloc(size) would give: asking for it wastes nothing.
+/* The usable size that hak_malloc(size) gives at least: asking for it wastes nothing. (The first
+ * objects of a thread may be a little larger.)
  * 0 when `size` is larger than any object can be. */
 HAK_EXPORT size_t hak_good_size(size_t size);
 
@@ -78,7 +79,7 @@ HAK_EXPORT size_t hak_collect(bool force);
 /* For a thread that will be idle for a while: everything that its cache holds goes back, its own
  * objects and those of other threads, and its heap is there for others. It may go on allocating at
  * any time, and then starts anew. Without this call an idle thread holds back at most its cache
- * budget (HAKMEM_CACHE_BUDGET) and 512 objects, or 256 KiB, of other threads. */
+ * budget (HAKMEM_CACHE_BUDGET) and 256 KiB, or a thousand objects, of other threads. */
 HAK_EXPORT void hak_thread_idle(void);
 
 /* ---- First-class heaps ----
@@ -91,7 +92,7 @@ HAK_EXPORT void hak_thread_idle(void);
 typedef struct hak_heap hak_heap_t;
 
 /* A new, empty heap, owned by the caller until hak_heap_destroy. NULL and ENOMEM when there is no
- * memory for one, or when there are 1,048,575 heaps already. */
+ * memory for one, or when there are some 500,000 heaps already. */
 HAK_EXPORT __attribute__((warn_unused_result)) hak_heap_t* hak_heap_new(void);
 
 /* Releases the heap and all its objects. No thread may use either any more, not even to free:

@@ -290,7 +290,7 @@ TEST(ThreadTest, LivesFollowEachOtherInOneHeapAndNoMoreMetadata) {
   in_child([] {
     ASSERT_TRUE(arena_add(1));
     std::size_t metadata = 0;
-    for (int life = 0; life < 200; ++life) {
+    for (int life = 0; life < 600; ++life) {
       std::thread([] {
         attach();
         std::vector<std::pair<unsigned, void*>> live;
@@ -300,7 +300,7 @@ TEST(ThreadTest, LivesFollowEachOtherInOneHeapAndNoMoreMetadata) {
         for (const auto& [c, p] : live) give(c, p);
         thread_end();
       }).join();
-      if (life == 100) metadata = metadata_bytes();
+      if (life == 300) metadata = metadata_bytes();
     }
     EXPECT_EQ(heap_count(), 1u);
     EXPECT_EQ(metadata_bytes(), metadata);

@@ -95,8 +95,12 @@ bool thread_ready() {
   if (HAK_LIKELY(cache.phase == Cache::Phase::attached)) return true;
   if (!start() || !thread_attach()) return false;
   if (!hooked.load(std::memory_order_acquire)) hook_system();
-  // Any value but null makes the destructor run. May allocate.
-  if (hooked.load(std::memory_order_acquire)) pthread_setspecific(exit_key, &cache);
+  // Any value but null makes the destructor run. May allocate. A thread whose end would not be seen
+  // does without a cache until the call works.
+  if (hooked.load(std::memory_order_acquire) && pthread_setspecific(exit_key, &cache) != 0) {
+    thread_idle();
+    return false;
+  }
   return true;
 }
 

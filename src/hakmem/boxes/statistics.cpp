@@ -1,5 +1,7 @@
 #include "hakmem/boxes/statistics.hpp"
 
+#include <array>
+
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/text.hpp"
 #include "hakmem/heap/registry.hpp"
@@ -38,12 +40,16 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
   return sums;
 }
 
-// Sums of one class over all heaps.
-ClassSums sums_of_class(unsigned c) {
-  ClassSums sums{};
+// Sums over all heaps, by class. Takes each door once.
+using SumsByClass = std::array<ClassSums, kClasses>;
+
+SumsByClass sums_by_class() {
+  SumsByClass sums{};
   for_each_heap([&](Heap* heap) {
     const os::Locked inside(heap->door);
-    add(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));
+    for (unsigned c = 0; c < kClasses; ++c) {
+      add(sums[c], sums_of_bin(heap->bins[c], kSizeClasses[c]));
+    }
   });
   return sums;
 }
@@ -138,8 +144,7 @@ void print_contention(int fd) {
 MemoryStatistics memory_statistics() {
   MemoryStatistics result{};
   std::size_t slab_bytes = 0;
-  for (unsigned c = 0; c < kClasses; ++c) {
-    const ClassSums sums = sums_of_class(c);
+  for (const ClassSums& sums : sums_by_class()) {
     slab_bytes += sums.slab_bytes;
     result.live += sums.live_bytes;
   }
@@ -170,8 +175,9 @@ void print_statistics(int fd) {
   print_head(fd);
   ClassSums bands[kBands + 1]{};  // the last one: everything larger
   ClassSums all{};
+  const SumsByClass by_class = sums_by_class();
   for (unsigned c = 0; c < kClasses; ++c) {
-    const ClassSums sums = sums_of_class(c);
+    const ClassSums& sums = by_class[c];
     if (!is_unused(sums)) print_row(fd, labelled_size(c), sums);
     add(bands[band_of_class(c)], sums);
     add(all, sums);

@@ -14,6 +14,9 @@ namespace {
 
 constexpr unsigned kFirstCapacity = 15;
 constexpr unsigned kMostCapacity = 2047;
+// A refill brings so many bytes of objects at most: enough to pay for the visit, and no more than
+// is worth holding when the objects are freed elsewhere and never come back.
+constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 // One class may have so much of the thread's budget.
 constexpr std::size_t kClassShare = 4;
 // So many threads have their full budget; more share what these would have.
@@ -25,6 +28,7 @@ constexpr unsigned kVisitsPerLook = 16;
 struct Policy {
   unsigned first_capacity;
   unsigned first_batch;
+  unsigned most_batch;
 };
 
 // C7 ULTRA starts with larger batches than its size would give it.
@@ -34,6 +38,7 @@ constexpr Policy policy_of(unsigned c) {
   Policy p{};
   p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
   p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
+  p.most_batch = std::max(p.first_batch, static_cast<unsigned>(kMostBatchBytes / size));
   return p;
 }
 
@@ -113,7 +118,10 @@ void take_from_another(std::size_t bytes) {
 
 // Of the calling thread, in bytes of places.
 std::size_t budget() {
-  const std::uint32_t threads = heap_count() - parked_count();
+  // Two hints, read one after the other: the difference may be anything for a moment.
+  const std::uint32_t parked = parked_count();
+  const std::uint32_t heaps = heap_count();
+  const std::uint32_t threads = heaps > parked ? heaps - parked : 1;
   const std::size_t full = config::cache_budget();
   return threads <= kFullBudgets ? full : full * kFullBudgets / threads;
 }
@@ -181,7 +189,7 @@ void* cache_refill(unsigned slot) {
   note_visit(m);
   if (m.batch > m.capacity / 2 + 1) grow(m, slot);
   const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
-  m.batch = static_cast<std::uint16_t>(std::min<unsigned>(wanted * 2, kMostCapacity));
+  m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
   void** end = m.words + 1 + wanted;
   const unsigned got = heap_refill(current_heap, kSizeClasses[c], end, wanted);
   if (got == 0) return nullptr;

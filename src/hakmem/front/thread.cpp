@@ -19,7 +19,13 @@ std::uint16_t next_turn() {
 void release(ThreadState* state, Heap* heap) {
   magazines_release(*state, heap);
   metadata_free(state, sizeof(ThreadState));
-  if (heap != nullptr) heap_park(heap);
+}
+
+// The state that came with a parked heap, or null.
+ThreadState* kept_state(Heap* heap) {
+  auto* state = static_cast<ThreadState*>(heap->kept);
+  heap->kept = nullptr;
+  return state;
 }
 
 void detach(Cache::Phase next) {
@@ -37,19 +43,10 @@ void detach(Cache::Phase next) {
       heap_park_with(heap, state);
     } else {
       release(state, heap);
+      if (heap != nullptr) heap_park(heap);
     }
   }
   cache.phase = next;
-}
-
-// The state that came with the heap, or a new one. Null: no memory.
-ThreadState* state_for(Heap* heap) {
-  if (heap == nullptr || heap->kept == nullptr) {
-    return static_cast<ThreadState*>(metadata_allocate(sizeof(ThreadState)));
-  }
-  auto* state = static_cast<ThreadState*>(heap->kept);
-  heap->kept = nullptr;
-  return state;
 }
 
 }  // namespace
@@ -59,7 +56,10 @@ bool thread_attach() {
   // A parked heap has memory already. The first thread's heap will be used for sure.
   Heap* heap = heap_acquire_parked();
   if (heap == nullptr && heap_count() == 0) heap = heap_acquire();
-  ThreadState* state = state_for(heap);
+  ThreadState* state = heap != nullptr ? kept_state(heap) : nullptr;
+  if (state == nullptr) {
+    state = static_cast<ThreadState*>(metadata_allocate(sizeof(ThreadState)));
+  }
   if (state == nullptr) {
     if (heap != nullptr) registry_park(heap);
     return false;
@@ -77,12 +77,17 @@ bool thread_take_heap() {
   if (HAK_LIKELY(current_heap != nullptr)) return true;
   Heap* heap = heap_acquire();
   if (heap == nullptr) return false;
+  // The thread has arrays of its own.
+  if (ThreadState* state = kept_state(heap)) release(state, heap);
   use_heap(heap);
   return true;
 }
 
 void parked_caches_release() {
-  while (Heap* heap = heap_acquire_kept()) release(state_for(heap), heap);
+  while (Heap* heap = heap_acquire_kept()) {
+    release(kept_state(heap), heap);
+    heap_park(heap);
+  }
 }
 
 void thread_idle() {

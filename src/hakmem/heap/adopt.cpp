@@ -1,6 +1,8 @@
 // What a heap can get from others before it takes new memory: slabs of parked heaps, and what waits
 // uncollected in the heaps of threads that sleep.
 
+#include <algorithm>
+
 #include "hakmem/config/delay.hpp"
 #include "hakmem/heap/heap.hpp"
 #include "hakmem/heap/registry.hpp"
@@ -10,7 +12,7 @@ namespace hakmem {
 namespace {
 
 // Heaps looked at for each new slab: a bound on the time it takes; the next slab goes on there.
-constexpr unsigned kLooks = 8;
+constexpr std::uint32_t kLooks = 8;
 // Pushes between two looks at whether the owner is at work.
 constexpr std::uint32_t kPatience = 32;
 constexpr std::uint32_t kIdleMilliseconds = 20;
@@ -45,17 +47,25 @@ bool is_idle(Heap* heap) {
   return false;
 }
 
+bool has_waiting(const Heap* heap) {
+  return heap->pushes.load(std::memory_order_relaxed) !=
+         heap->drained.load(std::memory_order_relaxed);
+}
+
+bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_relaxed); }
+
 }  // namespace
 
 Descriptor* heap_adopt(Heap* heap, unsigned c) {
-  // Alone: nobody to take from.
-  const unsigned looks = heap_count() < kLooks ? heap_count() : kLooks;
-  if (heap_count() == 1 && heap->id == 1) return nullptr;
-  for (unsigned look = 0; look < looks; ++look) {
+  // All objects of a shared heap end with it: it must not hold others'.
+  if (is_shared(heap->id)) return nullptr;
+  const std::uint32_t count = heap_count();
+  if (count == 1) return nullptr;
+  for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
     Heap* other = next_heap();
     if (other == heap) continue;
-    if (!other->parked.load(std::memory_order_relaxed)) {
-      if (other->pending.load(std::memory_order_relaxed) != nullptr && is_idle(other)) help(other);
+    if (!is_parked(other)) {
+      help_waiting(other);
       continue;
     }
     if (!other->door.try_lock()) continue;
@@ -70,7 +80,8 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 
 void help(Heap* heap) {
   if (!heap->door.try_lock()) return;
-  heap_drain(heap, kDrainAll);
+  // An owner will come and do the rest itself.
+  heap_drain(heap, is_parked(heap) ? kDrainAll : kDrainBeforeGrowth);
   leave(heap);
 }
 
@@ -84,9 +95,17 @@ void leave(Heap* heap) {
   }
 }
 
-void help_if_idle(Heap* heap) {
-  if (heap->pushes.load(std::memory_order_relaxed) % kPatience != 0) return;
-  if (is_idle(heap)) help(heap);
+void help_waiting(Heap* heap) {
+  if (has_waiting(heap) && (is_parked(heap) || is_idle(heap))) help(heap);
+}
+
+void help_another() {
+  if (heap_count() > 1) help_waiting(next_heap());
+}
+
+void help_after_push(Heap* heap) {
+  if (is_parked(heap)) return help(heap);
+  if (heap->pushes.load(std::memory_order_relaxed) % kPatience == 0 && is_idle(heap)) help(heap);
 }
 
 }  // namespace hakmem

@@ -1,5 +1,7 @@
 #include "hakmem/heap/heap.hpp"
 
+#include <algorithm>
+
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
@@ -14,7 +16,7 @@ namespace {
 // it collects in any case.
 constexpr std::uint32_t kVisitsPerLook = 8;
 constexpr std::uint32_t kMostWaiting = 128;
-constexpr std::uint32_t kVisitsPerDrain = 64;
+constexpr std::uint32_t kLooksPerDrain = 8;
 
 void free_slab(Bin& bin, Descriptor* slab) {
   bin.remove(slab);
@@ -81,11 +83,20 @@ bool has_pending(const Heap* heap) {
 // words. But it does not wait for ever, nor does much of it wait.
 void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
-  if (visits % kVisitsPerLook == 0) {
-    const std::uint32_t waiting = heap->pushes.load(std::memory_order_relaxed) - heap->drained;
-    heap->behind = waiting > kMostWaiting || visits % kVisitsPerDrain == 0;
+  if (visits - heap->looked_at >= kVisitsPerLook) {
+    heap->looked_at = visits;
+    const std::uint32_t waiting = heap->pushes.load(std::memory_order_relaxed) -
+                                  heap->drained.load(std::memory_order_relaxed);
+    heap->behind = waiting > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
+    help_another();
   }
   if (heap->behind) heap_drain(heap, kDrainAtOnce);
+}
+
+// A parked heap needs none; a shared one, from which objects are taken one by one, needs one.
+std::uint64_t empty_slabs_of(const Heap* heap) {
+  if (heap->parked.load(std::memory_order_relaxed)) return 0;
+  return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
 }
 
 void note_visit(Heap* heap) {
@@ -100,7 +111,7 @@ void heap_reshelve(Heap* heap, Descriptor* slab) {
   const unsigned level = Bin::level_of(slab);
   if (level == slab->slab.level) return;
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
-  if (level == Bin::kEmptyLevel && bin.empty >= config::empty_slabs()) {
+  if (level == Bin::kEmptyLevel && bin.empty >= empty_slabs_of(heap)) {
     free_slab(bin, slab);
     return;
   }
@@ -203,6 +214,9 @@ void heap_park(Heap* heap) {
 }
 
 void heap_park_with(Heap* heap, void* kept) {
+  heap->door.lock();
+  heap_drain(heap, kDrainAll);
+  leave(heap);
   heap->kept = kept;
   registry_park(heap);
 }

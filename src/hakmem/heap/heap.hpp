@@ -29,10 +29,12 @@ struct alignas(kCacheLine) Heap {
   // No thread has it. Written under the registry's lock; who reads it without gets a hint.
   std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
-  Descriptor* taken;      // what is left of a pending list that was taken
-  std::uint32_t drained;  // slabs taken off it so far
-  bool behind;            // the owner collects a little at each visit
-  Descriptor* large;      // of a shared heap: its large objects
+  Descriptor* taken;                   // what is left of a pending list that was taken
+  std::atomic<std::uint32_t> drained;  // slabs taken off it so far; others see by it what waits
+  std::uint32_t looked_at;             // the owner's visits when it last looked at what waits
+  std::uint32_t looks;
+  bool behind;        // the owner collects a little at each visit
+  Descriptor* large;  // of a shared heap: its large objects
 
   Bin bins[kClasses];
 
@@ -90,9 +92,11 @@ void heap_drain(Heap* heap, unsigned slabs);
 // hold another door.
 void help(Heap* heap);
 
-// The same now and then, if the owner has not visited since somebody last looked: a thread that
-// sleeps strands nothing. For those who push on the list.
-void help_if_idle(Heap* heap);
+// The same, if something waits and the heap is parked or its owner has not visited for a while: a
+// thread that sleeps strands nothing. For those who push on the list; help_another looks at one
+// heap after the other, for those who are at work anyway.
+void help_after_push(Heap* heap);
+void help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------
 
@@ -109,6 +113,9 @@ void leave(Heap* heap);
 // In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
 // gone may have stood anywhere between its OR and its push.
 void pending_rebuild();
+
+// Helps, if something waits and nobody is at work there.
+void help_waiting(Heap* heap);
 
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.

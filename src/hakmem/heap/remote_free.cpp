@@ -39,7 +39,7 @@ void send(const Parcel& parcel) {
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
-  if (Heap* heap = deliver(slab, owner)) help_if_idle(heap);
+  if (Heap* heap = deliver(slab, owner)) help_after_push(heap);
 }
 
 }  // namespace
@@ -78,14 +78,19 @@ void outbox_flush(Outbox& outbox) {
 }
 
 void heap_drain(Heap* heap, unsigned slabs) {
+  bool taken = false;
   for (; slabs > 0; --slabs) {
     if (heap->taken == nullptr) {
+      // Once: what is pushed from now on can wait, or this might never end.
+      if (taken) return;
+      taken = true;
       if (heap->pending.load(std::memory_order_relaxed) == nullptr) return;
       // Acquire: pairs with the pushes; the links are seen.
       heap->taken = heap->pending.exchange(nullptr, std::memory_order_acquire);
     }
     Descriptor* slab = heap->taken;
-    ++heap->drained;
+    heap->drained.store(heap->drained.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_relaxed);
     // The link first: once the summary is 0 others may push the slab again.
     heap->taken = slab->link.load(std::memory_order_relaxed);
     config::delay_point();
@@ -110,7 +115,7 @@ void pending_rebuild() {
   for_each_heap([](Heap* heap) {
     heap->pending.store(nullptr, std::memory_order_relaxed);
     heap->taken = nullptr;
-    heap->drained = heap->pushes.load(std::memory_order_relaxed);
+    heap->drained.store(heap->pushes.load(std::memory_order_relaxed), std::memory_order_relaxed);
   });
   const std::size_t count = arena_count.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
@@ -118,7 +123,10 @@ void pending_rebuild() {
       Descriptor* slab = arenas[i].descriptor(region);
       const std::uint32_t owner = slab->owner.load(std::memory_order_relaxed);
       const std::uint64_t summary = owner != 0 ? remote_filled_words(slab) : 0;
-      slab->summary.store(summary, std::memory_order_relaxed);
+      // Written only where it differs: the pages are the parent's, too.
+      if (slab->summary.load(std::memory_order_relaxed) != summary) {
+        slab->summary.store(summary, std::memory_order_relaxed);
+      }
       if (summary != 0) deliver(slab, owner);
     }
   }

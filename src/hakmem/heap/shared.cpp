@@ -38,7 +38,7 @@ void release_slabs(Bin& bin) {
       span_free(slab);
     }
   }
-  bin.counters = {};
+  if (bin.counters.carves != 0) bin.counters = {};
 }
 
 }  // namespace

@@ -59,18 +59,33 @@ void delist(Descriptor* head) {
   (prev != nullptr ? prev->large.next : heap->large) = next;
 }
 
+bool resize(Descriptor* head, std::size_t size) {
+  const std::size_t regions = regions_for(size + (head->large.moved_start ? kMostStart : 0));
+  if (regions > head->regions) {
+    if (!span_grow(head, regions)) return false;
+  } else if (regions < head->regions) {
+    Descriptor* tail = span_split(head, regions);
+    tiny_region_id_write_header(tail, kRegionUnused, kRegionUnused);
+    span_free(tail);
+  }
+  become_large(head);
+  return true;
+}
+
 }  // namespace
 
 LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) {
   if (size > kMaxObjectBytes) return {nullptr, false};
+  // A program that lives on large objects alone should see what waits in heaps, too.
+  help_another();
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
   span.head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
   span.head->start = span.head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
   span.head->large.heap = 0;
-  if (heap != nullptr) enlist(heap, span.head);
   become_large(span.head);
+  if (heap != nullptr) enlist(heap, span.head);
   return {memory_of(span.head) + span.head->start, span.zero};
 }
 
@@ -90,16 +105,9 @@ std::size_t large_usable(const void* p) { return head_checked(p)->large.bytes; }
 bool large_resize(void* p, std::size_t size) {
   Descriptor* head = head_checked(p);
   if (size > kMaxObjectBytes) return false;
-  const std::size_t regions = regions_for(size + (head->large.moved_start ? kMostStart : 0));
-  if (regions > head->regions) {
-    if (!span_grow(head, regions)) return false;
-  } else if (regions < head->regions) {
-    Descriptor* tail = span_split(head, regions);
-    tiny_region_id_write_header(tail, kRegionUnused, kRegionUnused);
-    span_free(tail);
-  }
-  become_large(head);
-  return true;
+  if (head->large.heap == 0) return resize(head, size);
+  const os::Locked inside(heap_by_id(head->large.heap)->door);
+  return resize(head, size);
 }
 
 std::size_t large_good_size(std::size_t size) {
