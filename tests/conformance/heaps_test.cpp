@@ -251,4 +251,29 @@ TEST_F(Heaps, DestroyOfNullIsNothing) {
   EXPECT_EQ(errno, 4321);
 }
 
+// A heap may come by memory that a thread left when it ended; that thread's objects are not its.
+TEST_F(Heaps, WhatEndedThreadsLeftOutlivesTheHeap) {
+  for (const std::size_t size : {16u, 64u, 200u, 1024u, 3000u, 30000u}) {
+    std::vector<void*> left;
+    std::thread([&] {
+      for (std::size_t i = 0; i < 200; ++i) {
+        left.push_back(hak_malloc(size));
+        pattern::fill(left.back(), size, i);
+      }
+    }).join();
+    hak_heap_t* const heap = hak_heap_new();
+    std::size_t objects = 0;
+    for (int i = 0; i < 300; ++i) {
+      pattern::fill(hak_heap_malloc(heap, size), size, ~std::size_t{0});
+      EXPECT_EQ(stats_of(heap).live_objects, ++objects);
+    }
+    hak_heap_destroy(heap);
+    for (int i = 0; i < 300; ++i) pattern::fill(hak_heap_malloc(heap_, size), size, 7);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      ASSERT_TRUE(pattern::holds(left[i], size, i)) << size;
+      hak_free(left[i]);
+    }
+  }
+}
+
 }  // namespace

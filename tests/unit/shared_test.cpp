@@ -1,4 +1,6 @@
 // Shared heaps, and the starter heaps, from which threads get their first objects.
+#include <sched.h>
+
 #include <cstring>
 #include <map>
 #include <thread>
@@ -293,6 +295,51 @@ TEST(IdleThread, ItsHeapServesTheNextThread) {
     EXPECT_EQ(current_heap, heap);
     give(3, kept);
     EXPECT_EQ(take(3), kept);
+  });
+}
+
+// A thread that began without a heap takes, when it needs one, that of a thread which ended
+// meanwhile, and with it what that thread's cache held: neither cache may be lost.
+TEST(KeptCaches, OfAHeapThatIsTakenLateAreNotLost) {
+  in_child([] {
+    begin();
+    std::atomic<int> step{0};
+    const auto wait_for = [&step](int n) {
+      while (step != n) sched_yield();
+    };
+    std::thread late([&] {
+      attach();  // nobody has parked a heap yet
+      EXPECT_EQ(current_heap, nullptr);
+      step = 1;
+      wait_for(2);
+      std::vector<void*> objects(60);
+      for (void*& p : objects) p = take(3);
+      ASSERT_NE(current_heap, nullptr);
+      for (void* p : objects) {
+        is_shared(owner_at(p)) ? free_shared(p) : give(3, p);
+      }
+      thread_end();
+    });
+    wait_for(1);
+    std::thread([] {
+      attach();
+      for (unsigned c = 0; c < 20; ++c) {
+        std::vector<void*> objects(60);
+        for (void*& p : objects) p = take(c);
+        for (void* p : objects) {
+          is_shared(owner_at(p)) ? free_shared(p) : give(c, p);
+        }
+      }
+      thread_end();
+    }).join();
+    step = 2;
+    late.join();
+    parked_caches_release();
+    heaps_trim_idle();
+    std::uint64_t held = 0;
+    for_each_heap([&held](Heap* heap) { held += held_in(heap); });
+    EXPECT_EQ(held, 0u);
+    EXPECT_EQ(span_statistics().used, 0u);
   });
 }
 

@@ -1,4 +1,4 @@
-// No memory for metadata: threads do without a cache, and heaps that are there go on.
+// The system refuses: no memory for metadata, or any memory call that fails, amid threads.
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -9,6 +9,8 @@
 #include "hakmem/front/cache.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/slab/size_classes.hpp"
 
 namespace hakmem {
 namespace {
@@ -72,6 +74,59 @@ TEST(WithoutMetadata, ThereAreNoNewHeapsButThoseThatAreGoOn) {
         hak_heap_destroy(heap);
       },
       {{"HAKMEM_ARENA_BYTES", "256M"}});
+}
+
+// May fail, with ENOMEM, but nothing is lost.
+void use_what_comes(unsigned seed) {
+  std::vector<void*> objects;
+  const auto keep = [&objects](void* p) {
+    if (p != nullptr) {
+      objects.push_back(p);
+    } else {
+      EXPECT_EQ(errno, ENOMEM);
+    }
+  };
+  for (std::size_t i = 0; i < 600; ++i) {
+    const std::size_t size = i % 50 == 0 ? 300000 : 1 + (seed + i) * 97 % 20000;
+    errno = 0;
+    keep(hak_malloc(size));
+    if (void* p = objects.empty() ? nullptr : objects.back(); i % 7 == 0 && p != nullptr) {
+      errno = 0;
+      if (void* moved = hak_realloc(p, size * 2); moved != nullptr) {
+        objects.back() = moved;
+      } else {
+        EXPECT_EQ(errno, ENOMEM);
+      }
+    }
+  }
+  errno = 0;
+  if (hak_heap_t* heap = hak_heap_new(); heap != nullptr) {
+    for (std::size_t size = 1; size < 200000; size *= 3) {
+      if (void* p = hak_heap_malloc(heap, size); p != nullptr) std::memset(p, 1, size);
+    }
+    hak_heap_destroy(heap);
+  } else {
+    EXPECT_EQ(errno, ENOMEM);
+  }
+  for (void* p : objects) hak_free(p);
+}
+
+TEST(FailingCalls, AnyOfThemAmidThreadsLosesNothing) {
+  for (std::uint64_t n = 1; n <= 40; ++n) {
+    in_child([n] {
+      void* first = hak_malloc(100);
+      os::fail_memory_call(n);
+      std::vector<std::thread> threads;
+      for (unsigned t = 0; t < 3; ++t) threads.emplace_back(use_what_comes, t);
+      for (std::thread& thread : threads) thread.join();
+      os::fail_memory_call(0);
+      use_every_size();
+      hak_free(first);
+      hak_collect(true);
+      hak_collect(true);
+      EXPECT_EQ(span_statistics().used, 0u) << "call " << n;
+    });
+  }
 }
 
 }  // namespace
