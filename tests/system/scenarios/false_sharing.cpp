@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <barrier>
 #include <cstdint>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -114,26 +113,5 @@ SCENARIO(no_line_is_shared_by_short_threads) {
     Hands hands(kThreads + 1);
     thrash(8 + generation % 8 * 8, hands, 1 + generation % 40);
     scratch(8 + generation % 8 * 8, hands, 1 + generation % 7 * 5);
-  }
-}
-
-// A thread ends; while its slabs go to one thread, what its cache held may go to another.
-SCENARIO(no_line_is_shared_through_an_ended_thread) {
-  constexpr std::size_t kSize = 8;
-  for (std::size_t generation = 0; generation < 30; ++generation) {
-    Hands hands(2);
-    std::thread([generation] {
-      Objects objects(3000);
-      for (void*& p : objects) p = std::malloc(kSize);
-      std::shuffle(objects.begin(), objects.end(), std::mt19937(generation));
-      release(objects);
-    }).join();
-    for (int i = 0; i < 20000; ++i) hands[0].push_back(std::malloc(kSize));
-    std::thread([&hands] {
-      for (int i = 0; i < 3000; ++i) hands[1].push_back(std::malloc(kSize));
-      require_no_line_in_two_hands(hands);
-      release(hands[1]);
-    }).join();
-    release(hands[0]);
   }
 }
