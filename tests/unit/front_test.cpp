@@ -276,10 +276,10 @@ TEST(ThreadTest, DetachedForGood) {
       thread_end();  // once is enough
       EXPECT_EQ(cache.phase, Cache::Phase::gone);
     }).join();
-    EXPECT_NE(heap_by_id(1)->kept, nullptr);
+    EXPECT_NE(heap_by_id(1)->kept.load(), nullptr);
     EXPECT_EQ(kept_count(), 1u);
     parked_caches_release();
-    EXPECT_EQ(heap_by_id(1)->kept, nullptr);
+    EXPECT_EQ(heap_by_id(1)->kept.load(), nullptr);
     EXPECT_EQ(kept_count(), 0u);
     EXPECT_EQ(span_statistics().used, 0u);
     EXPECT_TRUE(heap_by_id(1)->parked);

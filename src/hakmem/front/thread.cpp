@@ -23,8 +23,9 @@ void release(ThreadState* state, Heap* heap) {
 
 // The state that came with a parked heap, or null.
 ThreadState* kept_state(Heap* heap) {
-  auto* state = static_cast<ThreadState*>(heap->kept);
-  heap->kept = nullptr;
+  // Only whoever took the heap from the registry writes it: relaxed.
+  auto* state = static_cast<ThreadState*>(heap->kept.load(std::memory_order_relaxed));
+  heap->kept.store(nullptr, std::memory_order_relaxed);
   return state;
 }
 

@@ -64,7 +64,9 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
     Heap* other = next_heap();
     if (other == heap) continue;
-    if (!is_parked(other)) {
+    // A cache that waits with its heap for the next thread holds objects of these slabs: two
+    // threads would write to the same cache lines.
+    if (!is_parked(other) || other->kept.load(std::memory_order_relaxed) != nullptr) {
       help_waiting(other);
       continue;
     }

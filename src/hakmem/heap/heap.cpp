@@ -217,7 +217,7 @@ void heap_park_with(Heap* heap, void* kept) {
   heap->door.lock();
   heap_drain(heap, kDrainAll);
   leave(heap);
-  heap->kept = kept;
+  heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }
 

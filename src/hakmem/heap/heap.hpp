@@ -23,7 +23,8 @@ struct alignas(kCacheLine) Heap {
   os::Lock door;
   std::uint32_t id;
   Heap* next_parked;  // under the registry's lock
-  void* kept;         // of a parked heap: its last thread's cache, for the next one; or null
+  // Of a parked heap: its last thread's cache, for the next one; or null. A hint for others.
+  std::atomic<void*> kept;
   // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
   std::atomic<std::uint32_t> visits;
   // No thread has it. Written under the registry's lock; who reads it without gets a hint.

@@ -56,12 +56,13 @@ Heap* make_heap(Kind& kind) {
 // The counts and flags are hints for those who do not hold the lock: relaxed.
 void park(Heap* heap) {
   Kind& kind = kind_of(heap);
-  Heap*& list = heap->kept != nullptr ? kind.kept : kind.parked;
+  const bool kept = heap->kept.load(std::memory_order_relaxed) != nullptr;
+  Heap*& list = kept ? kind.kept : kind.parked;
   heap->next_parked = list;
   list = heap;
   heap->parked.store(true, std::memory_order_relaxed);
   kind.parked_count.fetch_add(1, std::memory_order_relaxed);
-  if (heap->kept != nullptr) kind.kept_count.fetch_add(1, std::memory_order_relaxed);
+  if (kept) kind.kept_count.fetch_add(1, std::memory_order_relaxed);
 }
 
 Heap* unpark_kept(Kind& kind) {

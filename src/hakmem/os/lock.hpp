@@ -35,12 +35,11 @@ class Lock {
     if (HAK_UNLIKELY(!try_lock())) wait();
   }
 
-  // Failing is sequentially consistent, and so is letting go: who finds the lock held may rely on
-  // the holder's looking, after it let go, at what was written before the try.
+  // Acquire, and sequentially consistent, as letting go is: who finds the lock held may rely on the
+  // holder's looking, after it let go, at what was written before the try.
   bool try_lock() {
     std::uint32_t expected = kFree;
-    const bool taken = state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
-                                                      std::memory_order_seq_cst);
+    const bool taken = state_.compare_exchange_strong(expected, kHeld, std::memory_order_seq_cst);
 #ifdef HAKMEM_LAB
     if (!taken) count_contended(kind_);
 #endif
