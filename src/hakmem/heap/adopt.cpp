@@ -15,11 +15,15 @@ namespace {
 constexpr std::uint32_t kLooks = 8;
 // Pushes between two looks at whether the owner is at work.
 constexpr std::uint32_t kPatience = 32;
-constexpr std::uint32_t kIdleMilliseconds = 20;
+constexpr std::uint32_t kIdleMilliseconds = 8;
 
-Heap* next_heap() {
-  static constinit std::atomic<std::uint32_t> hand{0};  // which heap comes first does not matter
-  return heap_by_id(1 + hand.fetch_add(1, std::memory_order_relaxed) % heap_count());
+// Which heap is looked at next. Threads may skip or repeat one: relaxed.
+constinit std::atomic<std::uint32_t> hand{0};
+
+Heap* heap_at_hand() { return heap_by_id(1 + hand.load(std::memory_order_relaxed) % heap_count()); }
+
+void move_hand() {
+  hand.store(hand.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 // The caller holds both doors.
@@ -62,7 +66,8 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   const std::uint32_t count = heap_count();
   if (count == 1) return nullptr;
   for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
-    Heap* other = next_heap();
+    move_hand();
+    Heap* other = heap_at_hand();
     if (other == heap) continue;
     // A cache that waits with its heap for the next thread holds objects of these slabs: two
     // threads would write to the same cache lines.
@@ -83,7 +88,7 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 void help(Heap* heap) {
   if (!heap->door.try_lock()) return;
   // An owner will come and do the rest itself.
-  heap_drain(heap, is_parked(heap) ? kDrainAll : kDrainBeforeGrowth);
+  heap_drain(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
   leave(heap);
 }
 
@@ -97,12 +102,15 @@ void leave(Heap* heap) {
   }
 }
 
-void help_waiting(Heap* heap) {
-  if (has_waiting(heap) && (is_parked(heap) || is_idle(heap))) help(heap);
+bool help_waiting(Heap* heap) {
+  const bool helps = has_waiting(heap) && (is_parked(heap) || is_idle(heap));
+  if (helps) help(heap);
+  return helps;
 }
 
 void help_another() {
-  if (heap_count() > 1) help_waiting(next_heap());
+  // One that needs more help is looked at again.
+  if (heap_count() > 1 && !help_waiting(heap_at_hand())) move_hand();
 }
 
 void help_after_push(Heap* heap) {

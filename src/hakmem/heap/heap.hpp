@@ -105,6 +105,8 @@ void help_another();
 inline constexpr unsigned kDrainAtOnce = 8;
 // Before a heap takes a new slab it looks further.
 inline constexpr unsigned kDrainBeforeGrowth = 64;
+// Who helps a sleeping owner does a little more.
+inline constexpr unsigned kDrainHelping = 256;
 inline constexpr unsigned kDrainAll = ~0u;
 
 // Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
@@ -115,8 +117,8 @@ void leave(Heap* heap);
 // gone may have stood anywhere between its OR and its push.
 void pending_rebuild();
 
-// Helps, if something waits and nobody is at work there.
-void help_waiting(Heap* heap);
+// Helps, if something waits and nobody is at work there; false: not so.
+bool help_waiting(Heap* heap);
 
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.
