@@ -146,6 +146,54 @@ class memory_resource final : public std::pmr::memory_resource {
   return resource;
 }
 
+// A first-class heap: what was allocated from it is released with it at the latest, all at once.
+//
+//   hakmem::heap request;
+//   std::pmr::vector<std::pmr::string> words{&request};
+//
+// Any thread may allocate from it and release its memory (by deallocate, or hak_free); nobody may
+// use either once the heap is destroyed. Objects are not destroyed with it, only their memory goes:
+// containers whose elements own nothing else may be forgotten (std::pmr::monotonic_buffer_resource
+// has the same rule). The constructor throws std::bad_alloc when there is no memory for a heap;
+// allocate when memory cannot be had or the alignment is not a power of two up to 1 GiB. A heap is
+// equal to itself alone.
+class heap final : public std::pmr::memory_resource {
+ public:
+  heap() : heap_(hak_heap_new()) {
+    if (heap_ == nullptr) detail::fail<std::bad_alloc>();
+  }
+  ~heap() override { hak_heap_destroy(heap_); }
+  heap(const heap&) = delete;
+  heap& operator=(const heap&) = delete;
+
+  // For the C functions of hakmem.h. Owned by this object.
+  [[nodiscard]] hak_heap_t* get() const noexcept { return heap_; }
+
+  // What the heap holds. Exact when no other thread uses it at the same time.
+  [[nodiscard]] hak_heap_stats_t stats() const noexcept {
+    hak_heap_stats_t stats{};
+    hak_heap_stats(heap_, &stats);
+    return stats;
+  }
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    void* memory = hak_heap_aligned(heap_, alignment, bytes);
+    if (memory == nullptr) detail::fail<std::bad_alloc>();
+    return memory;
+  }
+
+  void do_deallocate(void* memory, std::size_t /*bytes*/, std::size_t /*alignment*/) override {
+    hak_free(memory);
+  }
+
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  hak_heap_t* heap_;
+};
+
 #endif  // HAKMEM_HAS_MEMORY_RESOURCE
 
 }  // namespace hakmem

@@ -158,4 +158,47 @@ TEST(MemoryResourceTest, IsEqualToItsLikeAlone) {
   EXPECT_FALSE(hakmem::get_memory_resource()->is_equal(*std::pmr::new_delete_resource()));
 }
 
+TEST(HeapTest, ServesContainersAndReleasesWhatTheyForgot) {
+  hakmem::heap heap;
+  using Texts = std::pmr::vector<std::pmr::string>;
+  // Never destroyed: its memory goes with the heap.
+  auto* texts = ::new (heap.allocate(sizeof(Texts), alignof(Texts))) Texts(&heap);
+  for (int i = 0; i < 1000; ++i) texts->emplace_back(static_cast<std::size_t>(i), 'x');
+  EXPECT_EQ((*texts)[999].size(), 999U);
+  EXPECT_EQ((*texts)[999].get_allocator().resource(), &heap);
+  EXPECT_GT(heap.stats().live_objects, 900U);
+  EXPECT_GT(heap.stats().live_bytes, 1000U * 999 / 2);
+}
+
+TEST(HeapTest, CountsWhatLives) {
+  hakmem::heap heap;
+  void* small = heap.allocate(100, 8);
+  void* page = heap.allocate(100, 4096);
+  void* large = heap.allocate(1 << 20, 64);
+  EXPECT_EQ(remainder(page, 4096), 0U);
+  EXPECT_EQ(heap.stats().live_objects, 3U);
+  EXPECT_GE(heap.stats().held_bytes, heap.stats().live_bytes);
+  heap.deallocate(small, 100, 8);
+  heap.deallocate(page, 100, 4096);
+  hak_free(large);
+  EXPECT_EQ(heap.stats().live_objects, 0U);
+  EXPECT_EQ(heap.stats().live_bytes, 0U);
+}
+
+TEST(HeapTest, ThrowsWhenMemoryCannotBeHad) {
+  hakmem::heap heap;
+  volatile std::size_t not_a_power = 24;
+  EXPECT_THROW((void)heap.allocate(std::numeric_limits<std::size_t>::max() / 2, 8), std::bad_alloc);
+  EXPECT_THROW((void)heap.allocate(64, not_a_power), std::bad_alloc);
+}
+
+TEST(HeapTest, IsEqualToItselfAlone) {
+  const hakmem::heap one;
+  const hakmem::heap other;
+  EXPECT_NE(one.get(), other.get());
+  EXPECT_TRUE(one.is_equal(one));
+  EXPECT_FALSE(one.is_equal(other));
+  EXPECT_FALSE(hakmem::get_memory_resource()->is_equal(one));
+}
+
 }  // namespace
