@@ -89,7 +89,7 @@ HAK_EXPORT void hak_thread_idle(void);
  * object to the process-wide heap where it must move, hak_heap_realloc keeps it in its heap.
  * Allocating takes the heap's lock: a heap is for grouping objects, not for speed.
  */
-typedef struct hak_heap hak_heap_t;
+typedef struct hak_heap hak_heap_t; /* NOLINT(modernize-use-using): this is C */
 
 /* A new, empty heap, owned by the caller until hak_heap_destroy. NULL and ENOMEM when there is no
  * memory for one, or when there are some 500,000 heaps already. */
@@ -109,7 +109,7 @@ HAK_EXPORT __attribute__((warn_unused_result)) void* hak_heap_realloc(hak_heap_t
 HAK_EXPORT HAK_ALLOCATES void* hak_heap_aligned(hak_heap_t* heap, size_t alignment, size_t size);
 
 /* What a heap holds. Sizes in bytes, rounded up as hak_usable_size shows them. */
-typedef struct {
+typedef struct {       /* NOLINT(modernize-use-using) */
   size_t live_objects; /* allocated and not released */
   size_t live_bytes;   /* of those */
   size_t held_bytes;   /* taken from the system for this heap, free parts included */
