@@ -99,7 +99,8 @@ HAK_NOINLINE void free_other(void* p) {
 
 }  // namespace
 
-HAK_NOINLINE void free_slow(void* p, RegionId id) {
+HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
+  const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
   free_other(p);
 }

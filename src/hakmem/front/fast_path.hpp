@@ -12,8 +12,9 @@ namespace hakmem {
 
 // Null when memory cannot be had; errno is left alone.
 void* malloc_slow(std::size_t size);
-// `id` is what region_id_of says of `p`.
-void free_slow(void* p, RegionId id);
+// `relative` is what region_id_of says of `p`, exclusive-or the thread's tag: the fast path has it at
+// hand.
+void free_slow(void* p, std::size_t relative);
 
 // ---- the route: from a size to its slot, decided once -------------------------------------------
 
@@ -90,8 +91,8 @@ HAK_INLINE void* allocate(std::size_t size) {
 // Cost of a hit: 19 instructions, three branches, two stores, no call. The region id says in one
 // comparison that the object is this thread's, and its class.
 HAK_INLINE void deallocate(void* p) {
-  const RegionId id = region_id_of(p);
-  const std::uint32_t slot = id ^ cache.tag;
+  // As wide as an address, so that nothing has to be extended: one instruction less.
+  const std::size_t slot = region_id_of(p) ^ cache.tag;
   if (HAK_LIKELY(slot < kSlots)) {
     if (takes_c7_ultra_call(slot)) {
       if (HAK_LIKELY(tiny_c7_ultra_free(slot, p))) return;
@@ -99,7 +100,7 @@ HAK_INLINE void deallocate(void* p) {
       return;
     }
   }
-  free_slow(p, id);
+  free_slow(p, slot);
 }
 
 }  // namespace hakmem
