@@ -4,6 +4,6 @@
 namespace hakmem {
 
 void* malloc_slow(std::size_t) { return nullptr; }
-void free_slow(void*, RegionId) {}
+void free_slow(void*, std::size_t) {}
 
 }  // namespace hakmem

@@ -25,6 +25,11 @@ std::uint64_t held_in(const Heap* heap) {
   return sum;
 }
 
+void trim(Heap* heap) {
+  const os::Locked inside(heap->door);
+  trim_inside(heap);
+}
+
 void expect_empty(const Heap* heap) {
   EXPECT_EQ(held_in(heap), 0u);
   EXPECT_EQ(heap->pending.load(), nullptr);
@@ -165,7 +170,7 @@ TEST(SharedHeap, FreeingDoesNotWaitForWhoIsInside) {
     EXPECT_NE(heap->pending.load(), nullptr);
     heap->door.unlock();
     free_shared(q);
-    heap_trim(heap);
+    trim(heap);
     EXPECT_EQ(held_in(heap), 0u);
     EXPECT_EQ(heap->pending.load(), nullptr);
   });
@@ -213,7 +218,7 @@ TEST(SharedHeap, ALatePushToAClosedHeapIsDropped) {
     Heap* next = shared_heap_open();
     ASSERT_EQ(next, heap);
     void* q = shared_allocate(next, 2);
-    heap_trim(next);
+    trim(next);
     EXPECT_EQ(held_in(next), 1u);
     EXPECT_EQ(slab->summary.load(), 0u);
     free_shared(q);
@@ -241,7 +246,7 @@ TEST(SharedHeap, ThreadsShareOne) {
       });
     }
     for (std::thread& thread : threads) thread.join();
-    heap_trim(heap);
+    trim(heap);
     EXPECT_EQ(held_in(heap), 16u);
     shared_heap_close(heap);
     EXPECT_EQ(span_statistics().used, 0u);

@@ -46,23 +46,29 @@ bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
   return id == kRegionLarge && size > kMaxSmall && large_resize(p, size);
 }
 
+HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
+  std::size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
+  if (bytes <= kMaxSmall) {
+    void* p = entry_malloc(bytes, heap);
+    return p != nullptr ? memset(p, 0, bytes) : nullptr;
+  }
+  const LargeObject object = allocate_of_span(bytes, kMinAlignment, heap);
+  if (object.p == nullptr) return out_of_memory();
+  return object.zero ? object.p : memset(object.p, 0, bytes);
+}
+
 }  // namespace
 
-void* entry_heap_malloc(Heap* heap, std::size_t size) {
+void* malloc_shared(Heap* heap, std::size_t size) {
   void* p = allocate_shared(heap, size, kMinAlignment);
   return p != nullptr ? p : out_of_memory();
 }
 
-void* entry_calloc(std::size_t count, std::size_t size) {
-  std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
-  if (bytes <= kMaxSmall) {
-    void* p = entry_malloc(bytes);
-    return p != nullptr ? memset(p, 0, bytes) : nullptr;
-  }
-  const LargeObject object = allocate_of_span(bytes, kMinAlignment);
-  if (object.p == nullptr) return out_of_memory();
-  return object.zero ? object.p : memset(object.p, 0, bytes);
+void* entry_calloc(std::size_t count, std::size_t size) { return zeroed(count, size, nullptr); }
+
+void* calloc_shared(Heap* heap, std::size_t count, std::size_t size) {
+  return zeroed(count, size, heap);
 }
 
 void* reallocate(void* p, std::size_t size, Heap* heap) {
@@ -78,7 +84,7 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
     return foreign_realloc(p, size);
   }
   if (stays(p, id, size, usable)) return p;
-  void* moved = heap == nullptr ? entry_malloc(size) : entry_heap_malloc(heap, size);
+  void* moved = entry_malloc(size, heap);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
   deallocate(p);
@@ -101,6 +107,16 @@ void* aligned_no_errno(std::size_t alignment, std::size_t size) {
 
 void* entry_aligned(std::size_t alignment, std::size_t size) {
   void* p = aligned_no_errno(alignment, size);
+  return p != nullptr ? p : out_of_memory();
+}
+
+void* aligned_checked(std::size_t alignment, std::size_t size, Heap* heap) {
+  if (!is_power_of_two(alignment) || alignment > kMaxAlignment) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (heap == nullptr) return entry_aligned(alignment, size);
+  void* p = allocate_shared(heap, size, alignment);
   return p != nullptr ? p : out_of_memory();
 }
 

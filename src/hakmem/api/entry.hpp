@@ -14,20 +14,25 @@ struct Heap;
 // malloc_slow with errno.
 void* malloc_slow_errno(std::size_t size);
 
-HAK_INLINE void* entry_malloc(std::size_t size) { return allocate<malloc_slow_errno>(size); }
+// malloc from a shared heap.
+void* malloc_shared(Heap* heap, std::size_t size);
 
-void* entry_heap_malloc(Heap* heap, std::size_t size);
+// Where functions below take a heap, it is a shared one; null: the calling thread's.
+
+HAK_INLINE void* entry_malloc(std::size_t size, Heap* heap = nullptr) {
+  return heap == nullptr ? allocate<malloc_slow_errno>(size) : malloc_shared(heap, size);
+}
 
 void* entry_calloc(std::size_t count, std::size_t size);
+void* calloc_shared(Heap* heap, std::size_t count, std::size_t size);
 
-// realloc of an object to a size that is not 0. When it must move and a shared heap is given, the
-// new place is there.
+// realloc of an object to a size that is not 0. Where it must move, it goes to the heap.
 void* reallocate(void* p, std::size_t size, Heap* heap = nullptr);
 
 // Some programs allocate and free by realloc alone: both at the cost of malloc and free.
-HAK_INLINE void* entry_realloc(void* p, std::size_t size) {
-  if (p == nullptr) return entry_malloc(size);
-  if (HAK_LIKELY(size != 0)) return reallocate(p, size);
+HAK_INLINE void* entry_realloc(void* p, std::size_t size, Heap* heap = nullptr) {
+  if (p == nullptr) return entry_malloc(size, heap);
+  if (HAK_LIKELY(size != 0)) return reallocate(p, size, heap);
   deallocate(p);
   return nullptr;
 }
@@ -37,6 +42,9 @@ void* entry_reallocarray(void* p, std::size_t count, std::size_t size);
 // `alignment` must be a power of two; larger than kMaxAlignment is ENOMEM. Errno is left alone.
 void* aligned_no_errno(std::size_t alignment, std::size_t size);
 void* entry_aligned(std::size_t alignment, std::size_t size);
+
+// For the hak_* functions: any other alignment than a power of two up to kMaxAlignment is EINVAL.
+void* aligned_checked(std::size_t alignment, std::size_t size, Heap* heap = nullptr);
 
 std::size_t entry_usable_size(const void* p);
 std::size_t entry_good_size(std::size_t size);

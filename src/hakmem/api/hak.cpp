@@ -2,10 +2,7 @@
 
 #include "hakmem/hakmem.h"
 
-#include <cerrno>
-
 #include "hakmem/api/entry.hpp"
-#include "hakmem/base/bits.hpp"
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/front/thread.hpp"
 
@@ -24,11 +21,7 @@ HAK_EXPORT void* hak_reallocarray(void* p, size_t count, size_t size) {
 }
 
 HAK_EXPORT void* hak_aligned_alloc(size_t alignment, size_t size) {
-  if (!is_power_of_two(alignment) || alignment > kMaxAlignment) {
-    errno = EINVAL;
-    return nullptr;
-  }
-  return entry_aligned(alignment, size);
+  return aligned_checked(alignment, size);
 }
 
 HAK_EXPORT void hak_free(void* p) { deallocate(p); }

@@ -159,7 +159,7 @@ MemoryStatistics memory_statistics() {
 
 HeapStatistics heap_statistics(Heap* heap) {
   const os::Locked inside(heap->door);
-  heap_drain(heap, ~0u);
+  heap_drain(heap, kDrainAll);
   HeapStatistics sums{};
   for (unsigned c = 0; c < kClasses; ++c)
     add_class(sums, sums_of_bin(heap->bins[c], kSizeClasses[c]));

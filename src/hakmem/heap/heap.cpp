@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/heap/outbox.hpp"
@@ -75,10 +74,6 @@ unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   return used_before + never_used;
 }
 
-bool has_pending(const Heap* heap) {
-  return heap->taken != nullptr || heap->pending.load(std::memory_order_relaxed) != nullptr;
-}
-
 // What others freed is collected when it is needed: until then more of it gathers in the same
 // words. But it does not wait for ever, nor does much of it wait.
 void drain_if_due(Heap* heap) {
@@ -132,9 +127,10 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
   unsigned done = 0;
   while (done < count) {
     Descriptor* slab = bin.fullest();
-    for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth && has_pending(heap);
-         drained += kDrainAtOnce) {
-      heap_drain(heap, kDrainAtOnce);
+    for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth;) {
+      const unsigned some = heap_drain(heap, kDrainAtOnce);
+      if (some == 0) break;
+      drained += some;
       slab = bin.fullest();
     }
     if (slab == nullptr) slab = heap_adopt(heap, c);
@@ -151,29 +147,11 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
   return done;
 }
 
-void return_inside(Heap* heap, void* const* objects, unsigned count, Outbox* outbox) {
-  BinCounters* counters = nullptr;
-  for (unsigned done = 0; done < count;) {
-    void* const* rest = objects + done;
-    const RegionId id = region_id_anywhere(*rest);
-    Descriptor* slab = slab_of(*rest, id);
-    if (HAK_UNLIKELY(slab == nullptr)) {
-      fatal_pointer("invalid pointer, into memory that is free:", *rest);
-    }
-    // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
-    // used again by its next thread.
-    if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      outbox_add(*outbox, *rest, id);
-      ++done;
-      continue;
-    }
-    const unsigned returned = slab_return_run(slab, rest, count - done);
-    counters = &heap->bins[class_of_slot(slab->slot)].counters;
-    counters->flushed += returned;
-    done += returned;
-    heap_reshelve(heap, slab);
-  }
-  if (counters != nullptr) ++counters->flushes;
+unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects, unsigned count) {
+  const unsigned returned = slab_return_run(slab, objects, count);
+  heap->bins[class_of_slot(slab->slot)].counters.flushed += returned;
+  heap_reshelve(heap, slab);
+  return returned;
 }
 
 unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count) {
@@ -186,12 +164,21 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
 void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbox) {
   note_visit(heap);
   const os::Locked inside(heap->door);
-  return_inside(heap, objects, count, &outbox);
-}
-
-void heap_trim(Heap* heap) {
-  const os::Locked inside(heap->door);
-  trim_inside(heap);
+  for (unsigned done = 0; done < count;) {
+    void* const* rest = objects + done;
+    const RegionId id = region_id_anywhere(*rest);
+    Descriptor* slab = slab_of(*rest, id);
+    if (HAK_UNLIKELY(slab == nullptr)) fail_no_slab(*rest);
+    if (done == 0) ++heap->bins[class_of_slot(slot_of(id))].counters.flushes;
+    // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
+    // used again by its next thread.
+    if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
+      outbox_add(outbox, *rest, id);
+      ++done;
+      continue;
+    }
+    done += return_run_inside(heap, slab, rest, count - done);
+  }
 }
 
 void heaps_trim_idle() {
@@ -200,7 +187,7 @@ void heaps_trim_idle() {
     for_each_heap([](Heap* heap) {
       if (!heap->door.try_lock()) return;  // somebody is at work there
       trim_inside(heap);
-      heap->door.unlock();
+      leave(heap);
     });
   }
 }

@@ -75,10 +75,8 @@ struct Outbox;
 // double frees and pointers that are not objects: one line, then abort.
 void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbox);
 
-// Collects what other threads freed and gives empty slabs back. The caller holds no door.
-void heap_trim(Heap* heap);
-
-// The same in every heap whose door nobody holds: those of idle threads and parked ones included.
+// Collects what other threads freed and gives empty slabs back, in every heap whose door nobody
+// holds: those of idle threads and parked ones included.
 void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
@@ -86,8 +84,11 @@ void heaps_trim_idle();
 // Frees an object of another heap without an outbox. `id` is its region id. Needs no memory.
 void remote_free(void* p, RegionId id);
 
-// Works off at most `slabs` slabs of the heap's pending list. The caller holds the door.
-void heap_drain(Heap* heap, unsigned slabs);
+inline constexpr unsigned kDrainAll = ~0u;
+
+// Works off at most `slabs` slabs of the heap's pending list; returns how many. The caller holds
+// the door.
+unsigned heap_drain(Heap* heap, unsigned slabs);
 
 // Collects what waits on a heap's pending list, unless somebody is at work there. The caller may
 // hold another door.
@@ -107,7 +108,6 @@ inline constexpr unsigned kDrainAtOnce = 8;
 inline constexpr unsigned kDrainBeforeGrowth = 64;
 // Who helps a sleeping owner does a little more.
 inline constexpr unsigned kDrainHelping = 256;
-inline constexpr unsigned kDrainAll = ~0u;
 
 // Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
 // threads that found the door shut.
@@ -128,10 +128,12 @@ void heap_reshelve(Heap* heap, Descriptor* slab);
 // were looked at have none. Helps idle heaps on the way. The caller holds the door of `heap`.
 Descriptor* heap_adopt(Heap* heap, unsigned c);
 
-// heap_refill and heap_return for callers who hold the door. A shared heap has no objects of others
-// to return, and no outbox.
+// heap_refill for callers who hold the door.
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count);
-void return_inside(Heap* heap, void* const* objects, unsigned count, Outbox* outbox);
+
+// Returns the leading objects that lie in the first one's slab, which is the heap's. Returns how
+// many. The caller holds the door.
+unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects, unsigned count);
 
 // Collects everything and gives back what is empty. The caller holds the door.
 void trim_inside(Heap* heap);

@@ -24,8 +24,8 @@ struct Kind {
   Heap* kept;
 };
 
-constinit os::Lock lock{
-    os::LockKind::registry};  // protects what follows; held for a few instructions
+// Protects what follows; held for a few instructions.
+constinit os::Lock lock{os::LockKind::registry};
 constinit std::atomic<Leaf*> leaves[kLeaves]{};
 constinit Kind threads{1, 0, 0, 0, nullptr, nullptr};
 constinit Kind shared{kFirstSharedHeap, 0, 0, 0, nullptr, nullptr};
@@ -65,24 +65,24 @@ void park(Heap* heap) {
   if (kept) kind.kept_count.fetch_add(1, std::memory_order_relaxed);
 }
 
-Heap* unpark_kept(Kind& kind) {
-  Heap* heap = kind.kept;
+Heap* pop(Kind& kind, Heap*& list) {
+  Heap* heap = list;
   if (heap == nullptr) return nullptr;
-  kind.kept = heap->next_parked;
+  list = heap->next_parked;
   heap->parked.store(false, std::memory_order_relaxed);
   kind.parked_count.fetch_sub(1, std::memory_order_relaxed);
-  kind.kept_count.fetch_sub(1, std::memory_order_relaxed);
+  return heap;
+}
+
+Heap* unpark_kept(Kind& kind) {
+  Heap* heap = pop(kind, kind.kept);
+  if (heap != nullptr) kind.kept_count.fetch_sub(1, std::memory_order_relaxed);
   return heap;
 }
 
 Heap* unpark(Kind& kind) {
-  if (Heap* heap = unpark_kept(kind)) return heap;
-  Heap* heap = kind.parked;
-  if (heap == nullptr) return nullptr;
-  kind.parked = heap->next_parked;
-  heap->parked.store(false, std::memory_order_relaxed);
-  kind.parked_count.fetch_sub(1, std::memory_order_relaxed);
-  return heap;
+  Heap* heap = unpark_kept(kind);
+  return heap != nullptr ? heap : pop(kind, kind.parked);
 }
 
 Heap* take(Kind& kind) {
@@ -106,8 +106,6 @@ std::uint32_t shared_heap_count() { return shared.count.load(std::memory_order_a
 std::uint32_t parked_count() { return threads.parked_count.load(std::memory_order_relaxed); }
 
 std::uint32_t kept_count() { return threads.kept_count.load(std::memory_order_relaxed); }
-
-os::Lock& registry_lock() { return lock; }
 
 Heap* heap_acquire() {
   const os::Locked locked(lock);

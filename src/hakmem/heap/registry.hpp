@@ -41,8 +41,6 @@ void registry_park(Heap* heap);
 // A shared heap that nobody has, or a new one. Null: no memory for one.
 Heap* registry_take_shared();
 
-os::Lock& registry_lock();
-
 // Fork: takes all locks of the library in their order, so that every heap is consistent.
 void fork_prepare();
 void fork_parent();

@@ -77,14 +77,13 @@ void outbox_flush(Outbox& outbox) {
   }
 }
 
-void heap_drain(Heap* heap, unsigned slabs) {
-  bool taken = false;
-  for (; slabs > 0; --slabs) {
+unsigned heap_drain(Heap* heap, unsigned slabs) {
+  bool exchanged = false;
+  for (unsigned done = 0; done < slabs; ++done) {
     if (heap->taken == nullptr) {
       // Once: what is pushed from now on can wait, or this might never end.
-      if (taken) return;
-      taken = true;
-      if (heap->pending.load(std::memory_order_relaxed) == nullptr) return;
+      if (exchanged || heap->pending.load(std::memory_order_relaxed) == nullptr) return done;
+      exchanged = true;
       // Acquire: pairs with the pushes; the links are seen.
       heap->taken = heap->pending.exchange(nullptr, std::memory_order_acquire);
     }
@@ -109,6 +108,7 @@ void heap_drain(Heap* heap, unsigned slabs) {
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
   }
+  return slabs;
 }
 
 void pending_rebuild() {

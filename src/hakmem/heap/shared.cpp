@@ -1,6 +1,7 @@
 #include "hakmem/heap/shared.hpp"
 
 #include "hakmem/arena/spans.hpp"
+#include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
 
@@ -64,7 +65,10 @@ void* shared_allocate(Heap* heap, unsigned c) {
 void shared_free(void* p, RegionId id) {
   Heap* heap = heap_by_id(owner_of(id));
   if (heap->door.try_lock()) {
-    return_inside(heap, &p, 1, nullptr);
+    Descriptor* slab = slab_of(p, id);
+    if (HAK_UNLIKELY(slab == nullptr)) fail_no_slab(p);
+    ++heap->bins[class_of_slot(slab->slot)].counters.flushes;
+    return_run_inside(heap, slab, &p, 1);
     heap->door.unlock();
   } else {
     remote_free(p, id);  // whoever is inside need not be waited for
