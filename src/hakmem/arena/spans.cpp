@@ -178,6 +178,17 @@ Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
   return nullptr;
 }
 
+// Where what is free from `from` on ends, or something from `enough` on. Beyond the frontier all is
+// free. Free spans of both kinds alternate, so this is one step for each that is taken.
+std::size_t free_until(const Arena& arena, std::size_t from, std::size_t enough) {
+  while (from < enough && from < arena.frontier) {
+    const Descriptor* next = arena.descriptor(from);
+    if (!next->is_free) return from;
+    from += next->regions;
+  }
+  return enough;
+}
+
 // Whether some arena has address space left for it.
 bool has_room(std::size_t regions, std::size_t alignment) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
@@ -246,10 +257,16 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   return {take_frontier(regions, alignment), true};
 }
 
-void span_free(Descriptor* head) {
+Span span_allocate_dirty(std::size_t regions) {
+  if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
+  const os::Locked locked(lock);
+  return {take_fit(dirty_spans, regions, 1), false};
+}
+
+void span_free(Descriptor* head, bool zero) {
   const std::uint64_t now = os::coarse_milliseconds();
   const os::Locked locked(lock);
-  insert_coalesced(head, true, now);
+  insert_coalesced(head, !zero, zero ? 0 : now);
   purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
 }
 
@@ -266,14 +283,15 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   if (regions > UINT32_MAX / 2) return false;
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
-  const std::size_t missing = regions - head->regions;
   const std::size_t end = region_of(head) + head->regions;
-  if (end == arena.frontier) {
-    if (!arena_advance(arena, end + missing)) return false;
-  } else {
-    Descriptor* next = free_after(arena, head);
-    if (next == nullptr || next->regions < missing) return false;
-    cut_out(next, 0, missing);
+  const std::size_t new_end = region_of(head) + regions;
+  const std::size_t old_frontier = arena.frontier;
+  if (new_end > free_until(arena, end, new_end)) return false;
+  if (new_end > old_frontier && !arena_advance(arena, new_end)) return false;
+  for (std::size_t at = end; at < std::min(new_end, old_frontier);) {
+    Descriptor* next = arena.descriptor(at);
+    at += next->regions;
+    cut_out(next, 0, std::min<std::size_t>(next->regions, new_end - region_of(next)));
   }
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
@@ -304,7 +322,9 @@ SpanStatistics span_statistics() {
   const std::size_t free_bytes = free_regions << kRegionShift;
   s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.clean = free_bytes - s.dirty;
-  s.used = frontier - free_bytes;
+  const std::size_t apart = apart_regions.load(std::memory_order_relaxed) << kRegionShift;
+  s.reserved += apart;
+  s.used = frontier - free_bytes + apart;
   s.metadata = metadata_bytes();
   s.purges = purges;
   return s;
@@ -313,14 +333,17 @@ SpanStatistics span_statistics() {
 void spans_lock_all() {
   lock.lock();
   metadata_lock().lock();
+  apart_lock().lock();
 }
 
 void spans_unlock_all() {
+  apart_lock().unlock();
   metadata_lock().unlock();
   lock.unlock();
 }
 
 void spans_reset_locks() {
+  apart_lock().reset();
   metadata_lock().reset();
   lock.reset();
 }
