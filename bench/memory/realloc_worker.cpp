@@ -170,8 +170,7 @@ void zeroed_by_calloc() {
 void zeroed_by_mmap() {
   zeroed(
       [](std::size_t size) {
-        void* p =
-            mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         return p == MAP_FAILED ? nullptr : p;
       },
       [](void* p, std::size_t size) { munmap(p, size); });

@@ -39,9 +39,9 @@ struct SlabState {
 struct LargeState {
   Descriptor* next;  // in the list of its heap's
   Descriptor* prev;
-  std::uint32_t heap;  // a shared heap's id; 0: no heap's
-  std::size_t bytes;   // usable, from the object's start
-  char* apart;         // where it is mapped, if that is outside the arenas (arena/apart.hpp)
+  std::uint32_t heap;       // a shared heap's id; 0: no heap's
+  std::size_t bytes;        // usable, from the object's start
+  char* apart;              // where it is mapped, if that is outside the arenas (arena/apart.hpp)
   std::uint32_t copied_at;  // regions it had when growing last copied it, 0: never
   bool moved_start;         // the start may lie behind the span's
 };

@@ -31,8 +31,8 @@ Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 // The same from memory that is likely resident, or none.
 Span span_allocate_dirty(std::size_t regions);
 
-// Gives a span back. Its region ids must be unused already. Purges what has waited too long. `zero`:
-// the memory reads as zero.
+// Gives a span back. Its region ids must be unused already. Purges what has waited too long.
+// `zero`: the memory reads as zero.
 void span_free(Descriptor* head, bool zero = false);
 
 // Cuts a span in two that is not free: [0, regions) stays, the rest becomes a span of its own.

@@ -91,7 +91,9 @@ void* map_with(std::size_t bytes, int protection) {
 void* leave_behind(void* p, std::size_t bytes) {
   errno = ENOMEM;
   if (!may_call()) return nullptr;
-  void* moved = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  // The kernel takes the new address for a hint and refuses a crooked one: null says "anywhere".
+  void* const anywhere = nullptr;
+  void* moved = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, anywhere);
   return moved == MAP_FAILED ? nullptr : moved;
 }
 
