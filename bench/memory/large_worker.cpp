@@ -1,4 +1,4 @@
-// realloc_worker WORKLOAD: runs one workload of large objects under whatever malloc is there, and
+// large_worker WORKLOAD: runs one workload of large objects under whatever malloc is there, and
 // prints a line: CPU seconds, wall seconds, peak RSS in KiB. Without a workload it lists them.
 #include <sys/mman.h>
 
@@ -20,7 +20,7 @@ constexpr std::size_t kPage = 4096;
 
 void* checked(void* p) {
   if (p == nullptr) {
-    std::fputs("realloc_worker: out of memory\n", stderr);
+    std::fputs("large_worker: out of memory\n", stderr);
     std::_Exit(1);
   }
   return p;
@@ -227,6 +227,6 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(bench::peak_rss_kib()));
     return 0;
   }
-  std::fprintf(stderr, "realloc_worker: there is no workload '%s'\n", argv[1]);
+  std::fprintf(stderr, "large_worker: there is no workload '%s'\n", argv[1]);
   return 2;
 }
