@@ -42,7 +42,7 @@ struct LargeState {
   std::uint32_t heap;       // a shared heap's id; 0: no heap's
   std::size_t bytes;        // usable, from the object's start
   char* apart;              // where it is mapped, if that is outside the arenas (arena/apart.hpp)
-  std::uint32_t copied_at;  // regions it had when growing last copied it, 0: never
+  std::uint32_t copied_at;  // regions it had after growing last copied it, 0: never
   bool moved_start;         // the start may lie behind the span's
 };
 
@@ -60,6 +60,7 @@ struct alignas(2 * kCacheLine) Descriptor {
   bool is_free;  // at the first and last region of a free span, and nowhere else
   std::uint8_t slot;
   bool dirty;             // of a free span: its memory may hold something else than zero
+  bool reserved;          // of a free span: kept for what lies before it to grow into; clean
   std::uint32_t regions;  // length of the span; of a free span also at its last region
   union {
     SlabState slab;

@@ -14,6 +14,7 @@ namespace {
 constinit os::Lock lock{os::LockKind::spans};
 constinit SpanTree dirty_spans;
 constinit SpanTree clean_spans;
+constinit SpanTree reserved_spans;
 constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
 constinit Descriptor* newest = nullptr;
 constinit std::size_t free_regions = 0;
@@ -58,15 +59,21 @@ void unlink_by_age(Descriptor* span) {
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
 
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since) {
+SpanTree& tree_of(const Descriptor* head) {
+  return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
+}
+
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
+               bool reserved = false) {
   head->regions = static_cast<std::uint32_t>(regions);
   Descriptor* last = last_of(head);
   last->regions = head->regions;
   last->arena = head->arena;
   head->is_free = last->is_free = true;
   head->dirty = dirty;
+  head->reserved = reserved;
   head->free.since = since;
-  (dirty ? dirty_spans : clean_spans).insert(head);
+  tree_of(head).insert(head);
   free_regions += regions;
   if (dirty) {
     if (since != kNever) insert_by_age(head);
@@ -75,7 +82,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
 }
 
 void make_busy(Descriptor* head) {
-  (head->dirty ? dirty_spans : clean_spans).remove(head);
+  tree_of(head).remove(head);
   free_regions -= head->regions;
   if (head->dirty) {
     if (head->free.since != kNever) unlink_by_age(head);
@@ -98,22 +105,34 @@ Descriptor* free_after(const Arena& arena, Descriptor* head) {
   return next->is_free ? next : nullptr;
 }
 
+bool may_merge(const Descriptor* span, bool dirty) {
+  return span != nullptr && span->dirty == dirty && !span->reserved;
+}
+
 // Frees a busy span, merged with neighbours of its kind.
 void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
-  if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
+  if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
     make_busy(next);
     since = std::min(since, next->free.since);
     regions += next->regions;
   }
-  if (Descriptor* before = free_before(head); before != nullptr && before->dirty == dirty) {
+  if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
     make_busy(before);
     since = std::min(since, before->free.since);
     regions += before->regions;
     head = before;
   }
   make_free(head, regions, dirty, since);
+}
+
+// What was reserved for `head` to grow into serves everybody from now on.
+void end_reservation(Descriptor* head) {
+  Descriptor* next = free_after(arena_of(head), head);
+  if (next == nullptr || !next->reserved) return;
+  make_busy(next);
+  insert_coalesced(next, false, 0);
 }
 
 // ---- allocation --------------------------------------------------------------------------------
@@ -126,6 +145,7 @@ std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t a
 // Cuts [from, from + regions) out of a free span and returns it busy.
 Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool dirty = span->dirty;
+  const bool reserved = span->reserved;
   const std::uint64_t since = span->free.since;
   const std::size_t total = span->regions;
   make_busy(span);
@@ -135,9 +155,9 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   if (from + regions < total) {
     Descriptor* tail = head + regions;
     tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since);
+    make_free(tail, total - from - regions, dirty, since, reserved);
   }
-  if (from > 0) make_free(span, from, dirty, since);
+  if (from > 0) make_free(span, from, dirty, since, reserved);
   return head;
 }
 
@@ -249,6 +269,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
+  if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
   purge_while([](const Descriptor*) { return true; });
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
@@ -257,15 +278,28 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   return {take_frontier(regions, alignment), true};
 }
 
-Span span_allocate_dirty(std::size_t regions) {
+Span span_allocate_growing(std::size_t regions, std::size_t room) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
-  return {take_fit(dirty_spans, regions, 1), false};
+  for (const std::size_t size : {4 * regions, regions}) {
+    Descriptor* span = dirty_spans.best_fit(size);
+    if (span != nullptr) return {cut_out(span, 0, regions), false};
+  }
+  if (room <= regions) return {nullptr, false};
+  Descriptor* head = take_fit(clean_spans, room, 1);
+  if (head == nullptr) head = take_frontier(room, 1);
+  if (head == nullptr) return {nullptr, false};
+  Descriptor* rest = head + regions;
+  rest->arena = head->arena;
+  head->regions = static_cast<std::uint32_t>(regions);
+  make_free(rest, room - regions, false, 0, true);
+  return {head, true};
 }
 
 void span_free(Descriptor* head, bool zero) {
   const std::uint64_t now = os::coarse_milliseconds();
   const os::Locked locked(lock);
+  end_reservation(head);
   insert_coalesced(head, !zero, zero ? 0 : now);
   purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
 }

@@ -28,8 +28,10 @@ struct Span {
 // Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
 Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 
-// The same from memory that is likely resident, or none.
-Span span_allocate_dirty(std::size_t regions);
+// For an object that grows: from memory that is likely resident; or `room` regions of clean memory,
+// of which those beyond `regions` are reserved: others take them only when nothing else is left,
+// until the span is freed. Without either, null.
+Span span_allocate_growing(std::size_t regions, std::size_t room);
 
 // Gives a span back. Its region ids must be unused already. Purges what has waited too long.
 // `zero`: the memory reads as zero.

@@ -4,8 +4,10 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem {
 namespace {
@@ -16,9 +18,11 @@ namespace {
 constexpr std::size_t kStarts = 4096 / kCacheLine;
 constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 
-// Up to here it may pay to copy: into memory that is resident, which the pages of a new mapping are
-// not. Copying costs a sixth of the page faults.
+// Up to here it may pay to copy what grows: into memory that is resident, which the pages of a new
+// mapping are not (copying costs a sixth of the page faults), or to where there is room, as such
+// memory is kept for a while when it is freed.
 constexpr std::size_t kMostCopied = (std::size_t{16} << 20) >> kRegionShift;
+constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
 
 // calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
 // what a program writes to needs its pages.
@@ -122,17 +126,24 @@ void release_span(Descriptor* head, bool zero) {
   span_free(head, zero);
 }
 
-// Copies to a span that is likely resident. Not again before it has grown by a quarter, so that
-// growing by small steps copies no more than a few times what there is in the end.
-void* move_to_dirty(Descriptor* head, std::size_t size, Heap* heap) {
+// Room costs address space, and is charged for where the system overcommits nothing.
+std::size_t room_for(std::size_t regions) {
+  const bool scarce = config::profile() == config::Profile::lean ||
+                      os::address_space_limit() != SIZE_MAX || os::strict_overcommit();
+  return scarce || regions > kRoom / 2 ? 0 : kRoom;
+}
+
+// Copies to another span. Not again before the object has grown by a quarter, so that growing by
+// small steps copies no more than a few times what there is in the end.
+void* move_by_copy(Descriptor* head, std::size_t size, Heap* heap) {
   const std::size_t regions = regions_for(size);
   if (head->regions > kMostCopied || regions < head->large.copied_at + head->large.copied_at / 4) {
     return nullptr;
   }
-  Descriptor* moved = span_allocate_dirty(regions).head;
+  Descriptor* moved = span_allocate_growing(regions, room_for(regions)).head;
   if (moved == nullptr) return nullptr;
   become_large(moved, size, kMinAlignment, heap);
-  moved->large.copied_at = head->regions;
+  moved->large.copied_at = static_cast<std::uint32_t>(regions);
   __builtin_memcpy(start_of(moved), start_of(head), std::min(size, head->large.bytes));
   release_span(head, false);
   return start_of(moved);
@@ -208,7 +219,7 @@ void* large_move(void* p, std::size_t size, Heap* heap) {
   if (size > kMaxObjectBytes) return nullptr;
   if (is_apart(head)) return grow_apart(head, size, heap);
   if (head->regions < kLeastApart) return nullptr;
-  void* moved = move_to_dirty(head, size, heap);
+  void* moved = move_by_copy(head, size, heap);
   return moved != nullptr ? moved : move_apart(head, size, heap);
 }
 
