@@ -358,6 +358,15 @@ TEST(ApartFault, FreedTwice) {
   });
 }
 
+TEST(ApartFault, FreedWhereItWas) {
+  expect_fatal("double free of a large object: 0x", [] {
+    Object o = make_apart(2 * kMiB, 1);
+    char* const before = o.p;
+    for (std::size_t size = 8 * kMiB; o.p == before; size *= 2) ASSERT_TRUE(o.resize(size));
+    hak_free(before);
+  });
+}
+
 TEST(ApartFault, UsedAfterFree) {
   expect_fatal("invalid pointer, not the start of a live object: 0x", [] {
     Object o = make_apart(2 * kMiB, 1);

@@ -24,7 +24,7 @@ constinit std::uintptr_t starts[kMaxApart]{};  // of the objects: what is search
 constinit unsigned places = 0;                 // from here on all are free
 constinit unsigned live = 0;
 
-// Starts of what was freed last, so that a double free is named.
+// Where the last ones were that were freed or moved, so that a double free is named.
 constexpr unsigned kRemembered = 64;
 constinit std::uintptr_t freed[kRemembered]{};
 constinit unsigned freed_so_far = 0;
@@ -67,8 +67,10 @@ void withdraw(Descriptor* head) {
   const os::Locked locked(lock);
   std::uintptr_t& start = starts[head - objects];
   if (start != address_of(head->large.apart) + head->start) {
-    fatal_pointer("double free of", head->large.apart + head->start, bytes_of(head));
+    fatal_pointer("double free of a large object:", head->large.apart + head->start,
+                  bytes_of(head));
   }
+  freed[freed_so_far++ % kRemembered] = start;
   start = kTaken;
 }
 
@@ -137,13 +139,9 @@ bool apart_resize(Descriptor* head, std::size_t regions) {
 }
 
 void apart_close(Descriptor* head) {
-  char* const base = head->large.apart;
   withdraw(head);
-  os::release(base, bytes_of(head));
-  const os::Locked locked(lock);
-  starts[head - objects] = kFreePlace;
-  --live;
-  freed[freed_so_far++ % kRemembered] = address_of(base) + head->start;
+  os::release(head->large.apart, bytes_of(head));
+  give_place(head);
 }
 
 Descriptor* apart_find(const void* p) {

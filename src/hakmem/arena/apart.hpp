@@ -52,7 +52,7 @@ Descriptor* apart_find(const void* p);
 RegionId apart_id_in_table(const void* p);
 
 // kRegionLarge for the start of such an object, kRegionInterior for its inside, kRegionFreed for
-// the start of one that was freed lately, else kRegionUnused.
+// where one began that was freed or moved lately, else kRegionUnused.
 inline RegionId apart_id(const void* p) {
   if (HAK_LIKELY(!apart_used.load(std::memory_order_relaxed))) return kRegionUnused;
   return apart_id_in_table(p);
