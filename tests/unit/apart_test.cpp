@@ -151,7 +151,7 @@ TEST(Apart, PlacesAndMappingsAreFew) {
   in_child([] {
     const std::size_t before = mappings();
     std::vector<Object> objects;
-    for (unsigned i = 0; i < kMaxApart / 2; ++i) objects.push_back(make_apart(kMiB, i));
+    for (unsigned i = 0; i < kMaxApart / 8 + 20; ++i) objects.push_back(make_apart(kMiB, i));
     const auto apart = std::count_if(objects.begin(), objects.end(),
                                      [](const Object& o) { return !arena_of(o.p); });
     EXPECT_EQ(apart, kMaxApart / 8);  // the rest is for larger ones
@@ -164,7 +164,7 @@ TEST(Apart, PlacesAndMappingsAreFew) {
     }
     EXPECT_EQ(apart_bytes(), 0u);
 #ifndef __SANITIZE_THREAD__  // maps more for what it knows of the memory
-    EXPECT_LE(mappings(), before + 20);
+    EXPECT_LE(mappings(), before + 50);
 #endif
   });
 }
@@ -281,7 +281,7 @@ void expect_nothing_left() {
 TEST(ApartRandom, ContentIsKept) {
   for (unsigned seed = 1; seed <= 2; ++seed) {
     in_child([seed] {
-      resize_at_random(seed, 200, false);
+      resize_at_random(seed, 160, false);
       EXPECT_TRUE(apart_used.load() || config::profile() != config::Profile::lean);
       expect_nothing_left();
     });
@@ -289,7 +289,7 @@ TEST(ApartRandom, ContentIsKept) {
 }
 
 TEST(ApartRandom, WhicheverCallFails) {
-  for (std::uint64_t n = 1; n <= 30; ++n) {
+  for (std::uint64_t n = 1; n <= 20; ++n) {
     in_child([n] {
       Object first = make_apart(kMiB, 1);
       os::fail_memory_call(n);
@@ -313,7 +313,7 @@ TEST(ApartRandom, SeveralThreadsAmidPurges) {
   in_child([] {
     std::vector<std::thread> threads;
     for (unsigned t = 1; t <= 4; ++t) {
-      threads.emplace_back([t] { resize_at_random(t, 80, false); });
+      threads.emplace_back([t] { resize_at_random(t, 50, false); });
     }
     for (std::thread& thread : threads) thread.join();
     expect_nothing_left();
