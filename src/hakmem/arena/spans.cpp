@@ -298,7 +298,9 @@ SpanStatistics span_statistics() {
   std::size_t frontier = 0;
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {
+    s.mapped += arenas[i].mapped;
     s.reserved += arenas[i].regions << kRegionShift;
+    s.ahead += arenas[i].memory.accessible - (arenas[i].frontier << kRegionShift);
     frontier += arenas[i].frontier << kRegionShift;
   }
   const std::size_t free_bytes = free_regions << kRegionShift;
@@ -308,6 +310,11 @@ SpanStatistics span_statistics() {
   s.metadata = metadata_bytes();
   s.purges = purges;
   return s;
+}
+
+std::size_t metadata_resident() {
+  const os::Locked locked(lock);
+  return metadata_resident_bytes();
 }
 
 void spans_lock_all() {

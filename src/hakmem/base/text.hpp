@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace hakmem {
 
@@ -14,6 +15,9 @@ class Text {
   Text& add_pointer(const void* p);                           // 0x and hexadecimal digits
   Text& add_padded(const char* words, unsigned width);        // left-aligned in `width` columns
   Text& clear();
+
+  // Valid as long as the text is, and not changed.
+  std::string_view view() const { return {buffer_, length_}; }
 
   // Writes the text to a file descriptor; errors are nobody's to hear and are dropped.
   void write_to(int fd) const;

@@ -30,6 +30,9 @@ static_assert(sizeof(Magazine) == 16);
 struct alignas(kCacheLine) ThreadState {
   static constexpr std::size_t kPage = 4096;
 
+  ThreadState* next;  // in the list of all states (states.hpp)
+  ThreadState* previous;
+  const Cache* of;          // the cache that has the arrays, while their thread can be asked
   std::size_t budget_used;  // bytes of objects the arrays have places for
   std::uint32_t visits;     // through the slow door
   std::uint16_t first_words_used;
@@ -38,9 +41,9 @@ struct alignas(kCacheLine) ThreadState {
   bool starts;          // classes begin with starter objects
   Outbox outbox;
   Magazine magazines[kClasses];
-  void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -
-                     kClasses * sizeof(Magazine) - kCacheLine) /
-                    sizeof(void*)];
+  void*
+      first_words[(kPage - 7 * sizeof(std::size_t) - sizeof(Outbox) - kClasses * sizeof(Magazine)) /
+                  sizeof(void*)];
 };
 static_assert(sizeof(ThreadState) <= ThreadState::kPage);
 

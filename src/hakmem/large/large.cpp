@@ -34,11 +34,20 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
+// Usable bytes of all large objects: a sum nobody orders anything by, relaxed.
+constinit std::atomic<std::size_t> live_bytes{0};
+
 void become_large(Descriptor* head) {
   // Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
   const std::size_t reserved = head->large.moved_start ? kMostStart : 0;
   head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved;
+  live_bytes.fetch_add(head->large.bytes, std::memory_order_relaxed);
   tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
+}
+
+// What is no large object any more, or one of another size.
+void forget_bytes(const Descriptor* head) {
+  live_bytes.fetch_sub(head->large.bytes, std::memory_order_relaxed);
 }
 
 void enlist(Heap* heap, Descriptor* head) {
@@ -68,6 +77,7 @@ bool resize(Descriptor* head, std::size_t size) {
     tiny_region_id_write_header(tail, kRegionUnused, kRegionUnused);
     span_free(tail);
   }
+  forget_bytes(head);
   become_large(head);
   return true;
 }
@@ -92,6 +102,7 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
   if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
+  forget_bytes(head);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
   span_free(head);
 }
@@ -109,6 +120,8 @@ bool large_resize(void* p, std::size_t size) {
   const os::Locked inside(heap_by_id(head->large.heap)->door);
   return resize(head, size);
 }
+
+std::size_t large_live_bytes() { return live_bytes.load(std::memory_order_relaxed); }
 
 std::size_t large_good_size(std::size_t size) {
   return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);

@@ -31,6 +31,9 @@ std::size_t large_usable(const void* p);
 // Grows the object into what is free behind it, or gives the tail back. False: it must move.
 bool large_resize(void* p, std::size_t size);
 
+// The usable bytes of all large objects together.
+std::size_t large_live_bytes();
+
 // The usable bytes that an object of `size` bytes gets.
 std::size_t large_good_size(std::size_t size);
 
