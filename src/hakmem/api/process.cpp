@@ -86,7 +86,8 @@ void hook_system() {
 __attribute__((constructor(101))) void at_load() { process_ready(); }
 
 __attribute__((destructor(101))) void at_exit() {
-  if (config::stats() != 0) print_statistics(STDERR_FILENO);
+  if (config::stats() == 1) print_statistics(STDERR_FILENO);
+  if (config::stats() == 2) print_json_statistics(STDERR_FILENO);
 }
 
 }  // namespace

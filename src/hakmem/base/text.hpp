@@ -7,6 +7,9 @@
 
 namespace hakmem {
 
+// Writes to a file descriptor, keeping errno; errors are nobody's to hear and are dropped.
+void write_all(int fd, std::string_view words);
+
 // Appends until the buffer is full; what does not fit is cut.
 class Text {
  public:
@@ -19,8 +22,7 @@ class Text {
   // Valid as long as the text is, and not changed.
   std::string_view view() const { return {buffer_, length_}; }
 
-  // Writes the text to a file descriptor; errors are nobody's to hear and are dropped.
-  void write_to(int fd) const;
+  void write_to(int fd) const { write_all(fd, view()); }
 
  private:
   void put(char c);

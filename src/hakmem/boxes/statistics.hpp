@@ -28,7 +28,8 @@ HeapStatistics heap_statistics(Heap* heap);
 // The table, written to a file descriptor without allocating.
 void print_statistics(int fd);
 
-// As hak_stats_json.
+// As hak_stats_json, and the same written to a file descriptor.
 std::size_t json_statistics(char* buffer, std::size_t size);
+void print_json_statistics(int fd);
 
 }  // namespace hakmem

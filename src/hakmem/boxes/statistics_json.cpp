@@ -1,4 +1,4 @@
-#include <string.h>
+#include <algorithm>
 
 #include "hakmem/base/text.hpp"
 #include "hakmem/boxes/census.hpp"
@@ -6,6 +6,9 @@
 
 namespace hakmem {
 namespace {
+
+// For all classes with numbers of ten digits.
+constexpr std::size_t kEnough = 24576;
 
 // Writes what fits, counts all.
 class Out {
@@ -73,6 +76,12 @@ std::size_t json_statistics(char* buffer, std::size_t size) {
   }
   out.add(Text().add("]}\n"));
   return out.finish();
+}
+
+void print_json_statistics(int fd) {
+  char text[kEnough];
+  const std::size_t length = json_statistics(text, sizeof text);
+  write_all(fd, {text, std::min(length, sizeof text - 1)});
 }
 
 }  // namespace hakmem
