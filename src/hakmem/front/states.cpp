@@ -31,6 +31,7 @@ HAK_READS_OTHERS std::size_t held_by(const ThreadState& state, unsigned c) {
 }
 
 HAK_READS_OTHERS std::size_t bytes_on_their_way(const Outbox& outbox) {
+  if (once(outbox.charge) == 0) return 0;
   std::size_t bytes = 0;
   for (const Outbox::Parcel& parcel : outbox.parcels) {
     const SizeClass* k = once(parcel.k);
