@@ -3,7 +3,7 @@ import html
 import math
 
 WIDTH, HEIGHT = 900, 420
-LEFT, RIGHT, TOP, BOTTOM = 60, 170, 44, 46
+LEFT, RIGHT, TOP, BOTTOM = 60, 195, 44, 46
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b8a900",
            "#7a3db8", "#444444")
 MARKS = (1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)
