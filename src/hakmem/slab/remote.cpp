@@ -10,8 +10,10 @@ namespace {
 std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, unsigned w) {
   if (k.words <= kInlineWords) return slab->bits[w];
   const Arena& arena = arena_of(slab);
-  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(arena.remote_bits.base);
-  return outside[region_of(slab) * kMaxWords + w];
+  const bool halved = k.words <= kHalfOfWords;
+  const GrowingArray& array = halved ? arena.local_bits : arena.remote_bits;
+  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(array.base);
+  return outside[region_of(slab) * kMaxWords + (halved ? kHalfOfWords : 0) + w];
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What the allocator's own books take beside a heap of a gigabyte: by its counters, and as the
 // system sees it.
 #include <cstring>
+#include <thread>
 
 #include "support/opaque.hpp"
 #include "system/scenarios/scenario.hpp"
@@ -67,10 +68,12 @@ void measure(std::size_t least, std::size_t most) {
   require_small_books("full", before);
   heap.free_every_second();
   require_small_books("every second object freed", before);
+  std::thread([&] { heap.free_every_second(); }).join();
+  require_small_books("half of the rest freed by another thread", before);
 }
 
 }  // namespace
 
-SCENARIO(metadata_beside_a_gigabyte_of_64_bytes) { measure(64, 64); }
+SCENARIO(metadata_beside_a_gigabyte_of_32_bytes) { measure(32, 32); }
 
 SCENARIO(metadata_beside_a_gigabyte_of_all_sizes) { measure(16, 2000); }
