@@ -179,9 +179,13 @@ def read_kept(path):
 
 
 def keep(path, kept):
+    """A line for each allocator, so that changes can be read."""
+    blocks = []
+    for workload, rows in kept.items():
+        lines = [f"  {json.dumps(name)}: {json.dumps(figures)}" for name, figures in rows.items()]
+        blocks.append(f" {json.dumps(workload)}: {{\n" + ",\n".join(lines) + "\n }")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(kept, file, indent=1)
-        file.write("\n")
+        file.write("{\n" + ",\n".join(blocks) + "\n}\n")
 
 
 def main():

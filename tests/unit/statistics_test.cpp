@@ -160,14 +160,14 @@ TEST(Statistics, ACachedObjectIsOneThatTheArrayHolds) {
 }
 
 TEST(Statistics, ASlabIsObjectsAndSlack) {
-  for (const SizeClass& k : kSizeClasses) {
-    in_child([&k] {
+  in_child([] {
+    for (unsigned c = 0; c < kClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
       // A shared heap has no cache: what is not live is free.
       hak_heap_t* heap = hak_heap_new();
       const hak_stats_t before = stats();
-      void* p = &k - kSizeClasses.data() < static_cast<int>(kOrdinaryClasses)
-                    ? hak_heap_malloc(heap, k.size)
-                    : hak_heap_aligned(heap, k.size, k.size);
+      void* p = c < kOrdinaryClasses ? hak_heap_malloc(heap, k.size)
+                                     : hak_heap_aligned(heap, k.size, k.size);
       const hak_stats_t after = stats();
       expect_adds_up(after);
       const std::size_t objects = std::size_t{k.capacity} * k.size;
@@ -176,8 +176,9 @@ TEST(Statistics, ASlabIsObjectsAndSlack) {
       EXPECT_EQ(after.free - before.free, objects - k.size + ahead);
       EXPECT_EQ(after.slack - before.slack, k.regions * kRegionBytes - objects);
       hak_free(p);
-    });
-  }
+      hak_heap_destroy(heap);
+    }
+  });
 }
 
 TEST(Statistics, LargeObjectsAndTheirSlack) {
