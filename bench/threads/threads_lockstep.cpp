@@ -27,6 +27,7 @@ using bench::SideFailure;
 using nlohmann::json;
 
 struct Options {
+  std::string worker = "threads_worker";
   std::string workload;
   unsigned threads = 2;
   double slice_ms = 0;
@@ -60,7 +61,9 @@ struct Fault {
 Options read_options(int argc, char** argv) {
   Options options;
   CLI::App app{"Compare allocators on a threaded workload, turn by turn. Prints JSON."};
-  app.add_option("--workload", options.workload, "one that threads_worker knows")->required();
+  app.add_option("--worker", options.worker, "the program beside this one that is run")
+      ->capture_default_str();
+  app.add_option("--workload", options.workload, "one that the worker knows")->required();
   app.add_option("--threads", options.threads, "of each process")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
@@ -144,7 +147,7 @@ class Comparison {
 
   void run_set(std::size_t seed) {
     const std::string program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "threads_worker";
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / options_.worker;
     std::vector<std::string> command = {program, options_.workload,
                                         std::to_string(options_.threads), "turns",
                                         std::to_string(seed)};

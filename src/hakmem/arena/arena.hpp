@@ -115,4 +115,7 @@ os::Lock& metadata_lock();
 // lock of the span allocator.
 std::size_t metadata_bytes();
 
+// How many of those are in memory, as the system says: what was made accessible ahead is not.
+std::size_t metadata_resident_bytes();
+
 }  // namespace hakmem

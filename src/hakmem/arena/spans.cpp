@@ -354,18 +354,26 @@ SpanStatistics span_statistics() {
   std::size_t frontier = 0;
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {
+    s.mapped += arenas[i].mapped;
     s.reserved += arenas[i].regions << kRegionShift;
+    s.ahead += arenas[i].memory.accessible - (arenas[i].frontier << kRegionShift);
     frontier += arenas[i].frontier << kRegionShift;
   }
   const std::size_t free_bytes = free_regions << kRegionShift;
   s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.clean = free_bytes - s.dirty;
   const std::size_t apart = apart_regions.load(std::memory_order_relaxed) << kRegionShift;
+  s.mapped += apart;
   s.reserved += apart;
   s.used = frontier - free_bytes + apart;
   s.metadata = metadata_bytes();
   s.purges = purges;
   return s;
+}
+
+std::size_t metadata_resident() {
+  const os::Locked locked(lock);
+  return metadata_resident_bytes();
 }
 
 void spans_lock_all() {

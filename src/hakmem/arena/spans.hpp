@@ -51,7 +51,9 @@ void spans_tick();
 std::size_t spans_purge_all();
 
 struct SpanStatistics {
-  std::size_t reserved;  // address space of all arenas
+  std::size_t mapped;    // address space of all arenas, metadata and guard pages included
+  std::size_t reserved;  // of that, for objects
+  std::size_t ahead;     // made accessible, never used
   std::size_t used;      // in slabs and large objects
   std::size_t dirty;     // free, not given back
   std::size_t clean;     // free, without memory
@@ -59,6 +61,9 @@ struct SpanStatistics {
   std::uint64_t purges;  // spans given back so far
 };
 SpanStatistics span_statistics();
+
+// How much of the metadata is in memory, as the system says.
+std::size_t metadata_resident();
 
 // For fork: the lock of this layer and those below it.
 void spans_lock_all();

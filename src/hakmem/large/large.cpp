@@ -60,13 +60,22 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
+// Usable bytes of all large objects: a sum nobody orders anything by, relaxed.
+constinit std::atomic<std::size_t> live_bytes{0};
+
 std::size_t reserved_for_start(const Descriptor* head) {
   return head->large.moved_start ? kMostStart : 0;
 }
 
 // Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
 void set_usable(Descriptor* head) {
+  const std::size_t before = head->large.bytes;
   head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved_for_start(head);
+  live_bytes.fetch_add(head->large.bytes - before, std::memory_order_relaxed);
+}
+
+void no_longer_live(const Descriptor* head) {
+  live_bytes.fetch_sub(head->large.bytes, std::memory_order_relaxed);
 }
 
 void enlist(Heap* heap, Descriptor* head) {
@@ -93,6 +102,7 @@ Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignme
   head->large.heap = 0;
   head->large.apart = nullptr;
   head->large.copied_at = 0;
+  head->large.bytes = 0;
   set_usable(head);
   tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
   if (heap != nullptr) enlist(heap, head);
@@ -122,6 +132,7 @@ bool resize(Descriptor* head, std::size_t size) {
 // Gives the span back whose object has moved.
 void release_span(Descriptor* head, bool zero) {
   if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
+  no_longer_live(head);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
   span_free(head, zero);
 }
@@ -154,6 +165,7 @@ void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
   if (apart.head == nullptr) return nullptr;
   apart.head->large.moved_start = head->large.moved_start;
   apart.head->large.heap = 0;
+  apart.head->large.bytes = 0;
   set_usable(apart.head);
   if (heap != nullptr) enlist(heap, apart.head);
   release_span(head, apart.moved);
@@ -197,6 +209,7 @@ void large_free(void* p) {
   Descriptor* head = head_checked(p);
   if (HAK_LIKELY(!is_apart(head))) return release_span(head, false);
   if (head->large.heap != 0) delist(head);
+  no_longer_live(head);
   apart_close(head);
 }
 
@@ -222,6 +235,8 @@ void* large_move(void* p, std::size_t size, Heap* heap) {
   void* moved = move_by_copy(head, size, heap);
   return moved != nullptr ? moved : move_apart(head, size, heap);
 }
+
+std::size_t large_live_bytes() { return live_bytes.load(std::memory_order_relaxed); }
 
 std::size_t large_good_size(std::size_t size) {
   return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);

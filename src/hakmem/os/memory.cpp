@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -199,6 +200,23 @@ bool mostly_resident(void* p, std::size_t bytes) {
 void refuse_huge_pages(void* p, std::size_t bytes) {
   const KeepErrno keep;
   if (may_call()) madvise(p, bytes, MADV_NOHUGEPAGE);
+}
+
+std::size_t resident_bytes(const void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  const auto page =
+      static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // the system's, injected or not
+  unsigned char present[1024];
+  std::size_t pages = 0;
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t some = std::min(bytes - done, sizeof present * page);
+    auto* at = const_cast<char*>(static_cast<const char*>(p)) + done;
+    if (mincore(at, some, present) == 0) {
+      for (std::size_t i = 0; i < some / page; ++i) pages += present[i] & 1u;
+    }
+    done += some;
+  }
+  return pages * page;
 }
 
 std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }

@@ -53,6 +53,10 @@ bool mostly_resident(void* p, std::size_t bytes);
 // Keeps transparent huge pages out of a range.
 void refuse_huge_pages(void* p, std::size_t bytes);
 
+// How many bytes of a range are in memory now. Pages that were only read may count, although
+// nothing is behind them. 0 where the system does not say.
+std::size_t resident_bytes(const void* p, std::size_t bytes);
+
 // Memory system calls made so far.
 std::uint64_t memory_calls();
 
