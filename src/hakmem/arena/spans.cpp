@@ -98,8 +98,8 @@ Descriptor* free_after(const Arena& arena, Descriptor* head) {
   return next->is_free ? next : nullptr;
 }
 
-// Frees a busy span, merged with neighbours of its kind.
-void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
+// Frees a busy span, merged with neighbours of its kind. Returns what became of it.
+Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
   if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
@@ -114,6 +114,7 @@ void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
     head = before;
   }
   make_free(head, regions, dirty, since);
+  return head;
 }
 
 // ---- allocation --------------------------------------------------------------------------------
@@ -191,6 +192,22 @@ bool has_room(std::size_t regions, std::size_t alignment) {
 
 // ---- purging -----------------------------------------------------------------------------------
 
+// Purges the pages of bitmaps that belong to free regions alone, those of `span`, as far as they
+// touch the regions [from, to). Bits of free regions mean nothing: local ones are cleared when a
+// slab is made, remote ones are 0 already. Where it fails the bits stay as they are.
+void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
+  const Arena& arena = arena_of(span);
+  const std::size_t first = region_of(span);
+  const std::size_t page = os::page_size();
+  for (const GrowingArray* array : {&arena.local_bits, &arena.remote_bits}) {
+    const std::size_t each = array->element_bytes;
+    const std::size_t begin = std::max(align_up(first * each, page), align_down(from * each, page));
+    const std::size_t end =
+        std::min(align_down((first + span->regions) * each, page), align_up(to * each, page));
+    if (begin < end) static_cast<void>(os::purge(array->base + begin, end - begin));
+  }
+}
+
 // Purges the oldest dirty span, without the lock while the system works. False when that failed.
 bool purge_oldest(std::size_t& purged_bytes) {
   Descriptor* span = oldest;
@@ -198,9 +215,15 @@ bool purge_oldest(std::size_t& purged_bytes) {
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
+  const std::size_t from = region_of(span);
+  const std::size_t to = from + span->regions;
+  if (gone) purge_bitmaps(span, from, to);
   lock.lock();
-  insert_coalesced(span, !gone, gone ? 0 : kNever);
+  const Descriptor* merged = insert_coalesced(span, !gone, gone ? 0 : kNever);
   if (!gone) return false;
+  // With its neighbours the span may complete a page at either end.
+  if (region_of(merged) < from) purge_bitmaps(merged, from, from + 1);
+  if (region_of(merged) + merged->regions > to) purge_bitmaps(merged, to - 1, to);
   purged_bytes += bytes;
   ++purges;
   return true;
@@ -279,9 +302,14 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   return true;
 }
 
-void spans_tick() {
-  if (dirty_regions.load(std::memory_order_relaxed) == 0) return;
-  const std::uint64_t now = os::coarse_milliseconds();
+bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }
+
+std::size_t spans_frontier(std::size_t arena) {
+  const os::Locked locked(lock);
+  return arenas[arena].frontier;
+}
+
+void spans_tick(std::uint64_t now) {
   if (!lock.try_lock()) return;
   purge_while([&](const Descriptor* span) { return too_old(span, now); });
   lock.unlock();

@@ -37,9 +37,14 @@ Descriptor* span_split(Descriptor* head, std::size_t regions);
 // Extends a span to `regions` regions if what follows is free. The ids of the new part are unused.
 bool span_grow(Descriptor* head, std::size_t regions);
 
-// Purges dirty spans that waited for longer than the profile says. Cheap when there are none: one
-// load. For slow-door visits.
-void spans_tick();
+// Purges dirty spans that waited for longer than the profile says.
+void spans_tick(std::uint64_t now);
+
+// Whether any dirty span waits. One load, for slow-door visits; a hint.
+bool spans_waiting();
+
+// Regions of an arena from here on were never used.
+std::size_t spans_frontier(std::size_t arena);
 
 // Purges all dirty spans. Returns the bytes given back.
 std::size_t spans_purge_all();

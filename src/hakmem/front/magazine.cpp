@@ -6,6 +6,7 @@
 
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/heap/shared.hpp"
 
@@ -52,6 +53,52 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
   cache.words[slot + kLimit] = m.words + m.capacity;
 }
 
+// ---- tripwires ---------------------------------------------------------------------------------
+// A thread whose cache serves all it does would never come to the slow door, and nobody would give
+// back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a null
+// among the pointers malloc turns to the slow door, at a limit that is the top free does. A wire that
+// was met is laid again, up to so many times a tick of the clock: a thread that allocates more than
+// that has wires only now and then.
+
+constexpr unsigned kTripsPerTick = 512;
+constexpr std::uint64_t kWireMilliseconds = 64;
+
+unsigned held(unsigned slot, const Magazine& m) {
+  return static_cast<unsigned>(cache.words[slot] - m.words);
+}
+
+void lay_null(Magazine& m, unsigned slot) {
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  const unsigned count = held(slot, m);
+  if (wire != 0 || count == 0 || count == m.capacity) return;
+  wire = static_cast<std::uint16_t>(count + 1);
+  m.words[wire] = nullptr;
+  cache.words[slot] = m.words + wire;
+}
+
+// Whoever works on an array takes up its wires first. True: a null lay there.
+bool take_up_wires(Magazine& m, unsigned slot) {
+  if (m.words == nullptr) return false;
+  cache.words[slot + kLimit] = m.words + m.capacity;
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  if (wire == 0) return false;
+  memmove(m.words + wire, m.words + wire + 1, (held(slot, m) - wire) * sizeof(void*));
+  --cache.words[slot];
+  wire = 0;
+  return true;
+}
+
+void lay_wires(std::uint64_t now) {
+  ThreadState& t = *cache.thread;
+  if (now - t.wired_at < kWireMilliseconds) return;
+  t.wired_at = now;
+  for (unsigned c = 0; c < kClasses; ++c) {
+    if (t.magazines[c].words != nullptr) lay_null(t.magazines[c], slot_of_class(c));
+  }
+}
+
+// ---- the size of the arrays --------------------------------------------------------------------
+
 // Words for a first array, from the thread's page while it has room.
 bool first_array(Magazine& m, unsigned c) {
   ThreadState& t = *cache.thread;
@@ -73,10 +120,6 @@ bool first_array(Magazine& m, unsigned c) {
 }
 
 bool has_array(Magazine& m, unsigned c) { return m.words != nullptr || first_array(m, c); }
-
-unsigned held(unsigned slot, const Magazine& m) {
-  return static_cast<unsigned>(cache.words[slot] - m.words);
-}
 
 // Gives the array another capacity, at least what it holds. False: no memory.
 bool resize(Magazine& m, unsigned slot, unsigned capacity) {
@@ -111,6 +154,7 @@ void take_from_another(std::size_t bytes) {
   Magazine& m = magazine_of(slot);
   if (m.capacity * std::size_t{kSizeClasses[c].size} <= 4 * bytes) return;
   if (m.capacity <= policy_of(c).first_capacity) return;
+  take_up_wires(m, slot);
   const unsigned capacity = m.capacity / 2;
   if (held(slot, m) > capacity) return_oldest(m, slot, held(slot, m) - capacity);
   resize(m, slot, capacity);
@@ -146,6 +190,7 @@ void look_at(unsigned c) {
   const unsigned slot = slot_of_class(c);
   Magazine& m = magazine_of(slot);
   if (m.words == nullptr) return;
+  const bool wired = take_up_wires(m, slot);
   const bool idle = !m.visited && held(slot, m) == m.held_before;
   if (idle && m.held_before > 0) {
     return_oldest(m, slot, (m.held_before + 1) / 2);
@@ -155,11 +200,58 @@ void look_at(unsigned c) {
   }
   m.visited = false;
   m.held_before = static_cast<std::uint16_t>(held(slot, m));
+  if (wired) lay_null(m, slot);
+}
+
+// What a thread that allocates little can do without pins pages, and pages are short.
+void shed() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned slot = slot_of_class(c);
+    Magazine& m = magazine_of(slot);
+    if (m.words == nullptr) continue;
+    const bool wired = take_up_wires(m, slot);
+    const unsigned keep = policy_of(c).first_capacity;
+    if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
+    if (wired) lay_null(m, slot);
+  }
+}
+
+// A wire was met. True: it is to be laid again.
+bool trip() {
+  ThreadState& t = *cache.thread;
+  const std::uint64_t now = memory_tick();
+  if (now == 0) return false;
+  const bool allocates_little = t.trips < kTripsPerTick;
+  t.trips = t.tripped_at == now ? t.trips + 1 : 0;
+  t.tripped_at = now;
+  if (allocates_little && t.round != holes_round()) {
+    t.round = holes_round();
+    shed();
+  }
+  return t.trips < kTripsPerTick;
+}
+
+// The object that malloc gets at a wire, or null if the array is empty. The next free meets another.
+void* step_over_null(Magazine& m, unsigned slot) {
+  if (!take_up_wires(m, slot)) return nullptr;
+  void* p = unified_cache_pop(slot);
+  if (trip()) cache.words[slot + kLimit] = cache.words[slot];
+  return p;
+}
+
+// True: free met a wire and the object is in the array. The next malloc meets another.
+bool step_over_limit(Magazine& m, unsigned slot, void* p) {
+  if (m.words == nullptr || cache.words[slot + kLimit] == m.words + m.capacity) return false;
+  take_up_wires(m, slot);
+  if (!unified_cache_push(slot, p)) return false;
+  if (trip()) lay_null(m, slot);
+  return true;
 }
 
 void note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
+  if (const std::uint64_t now = memory_tick(); now != 0) lay_wires(now);
   if (++t.visits % kVisitsPerLook != 0) return;
   outbox_flush(t.outbox);
   look_at(t.visits / kVisitsPerLook % kClasses);
@@ -181,6 +273,7 @@ void* starter_object(Magazine& m, unsigned c) {
 void* cache_refill(unsigned slot) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
+  if (void* p = step_over_null(m, slot)) return p;
   if (starts_with(m) || !thread_take_heap()) return starter_object(m, c);
   if (!has_array(m, c)) {
     void* one[1];
@@ -207,12 +300,15 @@ void cache_overflow(unsigned slot, void* p) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;
   }
+  if (step_over_limit(m, slot, p)) return;
   note_visit(m);
+  const bool wired = take_up_wires(m, slot);
   if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
     if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
+  if (wired) lay_null(m, slot);
 }
 
 void cache_flush_all() {
@@ -220,6 +316,7 @@ void cache_flush_all() {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
     if (m.words == nullptr) continue;
+    take_up_wires(m, slot);
     if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
   }
   outbox_flush(cache.thread->outbox);
@@ -230,6 +327,7 @@ void cache_put_away() {
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
+    take_up_wires(m, slot);
     if (m.words != nullptr) m.held_before = static_cast<std::uint16_t>(held(slot, m));
     cache.words[slot] = cache.words[slot + kLimit] = const_cast<void**>(hakmem_empty_array);
   }

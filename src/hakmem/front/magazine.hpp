@@ -30,15 +30,20 @@ static_assert(sizeof(Magazine) == 16);
 struct alignas(kCacheLine) ThreadState {
   static constexpr std::size_t kPage = 4096;
 
-  std::size_t budget_used;  // bytes of objects the arrays have places for
-  std::uint32_t visits;     // through the slow door
+  std::size_t budget_used;   // bytes of objects the arrays have places for
+  std::uint64_t wired_at;    // when tripwires were laid in all arrays, in coarse milliseconds
+  std::uint64_t tripped_at;  // when one was last met
+  std::uint32_t trips;       // at that time
+  std::uint32_t round;       // in which the arrays last shed what they can do without
+  std::uint32_t visits;      // through the slow door
   std::uint16_t first_words_used;
   std::uint16_t turn;   // which starter heap comes first
   std::uint8_t victim;  // class whose places were last looked at for others
   bool starts;          // classes begin with starter objects
+  std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
   Outbox outbox;
   Magazine magazines[kClasses];
-  void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -
+  void* first_words[(kPage - 20 * sizeof(std::size_t) - sizeof(Outbox) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
 };

@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
@@ -78,6 +79,7 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
   if (size > kMaxObjectBytes) return {nullptr, false};
   // A program that lives on large objects alone should see what waits in heaps, too.
   help_another();
+  memory_tick();
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
