@@ -93,7 +93,9 @@ void lay_wires(std::uint64_t now) {
   if (now - t.wired_at < kWireMilliseconds) return;
   t.wired_at = now;
   for (unsigned c = 0; c < kClasses; ++c) {
-    if (t.magazines[c].words != nullptr) lay_null(t.magazines[c], slot_of_class(c));
+    Magazine& m = t.magazines[c];
+    take_up_wires(m, slot_of_class(c));
+    if (m.words != nullptr) lay_null(m, slot_of_class(c));
   }
 }
 
@@ -248,13 +250,17 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
   return true;
 }
 
-void note_visit(Magazine& m) {
+// True: memory waits to be given back.
+bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  if (const std::uint64_t now = memory_tick(); now != 0) lay_wires(now);
-  if (++t.visits % kVisitsPerLook != 0) return;
-  outbox_flush(t.outbox);
-  look_at(t.visits / kVisitsPerLook % kClasses);
+  const std::uint64_t now = memory_tick();
+  if (now != 0) lay_wires(now);
+  if (++t.visits % kVisitsPerLook == 0) {
+    outbox_flush(t.outbox);
+    look_at(t.visits / kVisitsPerLook % kClasses);
+  }
+  return now != 0;
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no
@@ -301,14 +307,14 @@ void cache_overflow(unsigned slot, void* p) {
     return;
   }
   if (step_over_limit(m, slot, p)) return;
-  note_visit(m);
-  const bool wired = take_up_wires(m, slot);
+  const bool memory_waits = note_visit(m);
+  take_up_wires(m, slot);
   if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
     if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
-  if (wired) lay_null(m, slot);
+  if (memory_waits) lay_null(m, slot);
 }
 
 void cache_flush_all() {
