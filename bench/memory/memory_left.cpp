@@ -1,9 +1,9 @@
-// memory_left OBJECTS LOW HIGH STAY RUN MS ORDER: what stays resident after most of a heap was freed.
-// It allocates OBJECTS touched objects of LOW to HIGH bytes, frees all but STAY of a thousand, in
-// runs of RUN objects (in the order of allocation, or ORDER 1: at random), goes on for MS
-// milliseconds with a little allocation (20 objects each millisecond; MS 0: not at all), and writes
-// the bytes of objects left and the resident KiB before, full, and at the end. Its own books come
-// from mmap and are unmapped before the end.
+// memory_left OBJECTS LOW HIGH STAY RUN MS ORDER: what stays resident after most of a heap was
+// freed. It allocates OBJECTS touched objects of LOW to HIGH bytes, frees all but STAY of a
+// thousand, in runs of RUN objects (in the order of allocation, or ORDER 1: at random), goes on for
+// MS milliseconds with a little allocation (20 objects each millisecond; MS 0: not at all), and
+// writes the bytes of objects left and the resident KiB before, full, and at the end. Its own books
+// come from mmap and are unmapped before the end.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <time.h>

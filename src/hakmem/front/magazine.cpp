@@ -55,25 +55,16 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 
 // ---- tripwires ---------------------------------------------------------------------------------
 // A thread whose cache serves all it does would never come to the slow door, and nobody would give
-// back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a null
-// among the pointers malloc turns to the slow door, at a limit that is the top free does. A wire that
-// was met is laid again, up to so many times a tick of the clock: a thread that allocates more than
-// that has wires only now and then.
+// back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a
+// null among the pointers malloc turns to the slow door, at a limit that is the top free does. A
+// wire that was met is laid again, up to so many times a tick of the clock: a thread that allocates
+// more than that has wires only now and then.
 
 constexpr unsigned kTripsPerTick = 512;
 constexpr std::uint64_t kWireMilliseconds = 64;
 
 unsigned held(unsigned slot, const Magazine& m) {
   return static_cast<unsigned>(cache.words[slot] - m.words);
-}
-
-void lay_null(Magazine& m, unsigned slot) {
-  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
-  const unsigned count = held(slot, m);
-  if (wire != 0 || count == 0 || count == m.capacity) return;
-  wire = static_cast<std::uint16_t>(count + 1);
-  m.words[wire] = nullptr;
-  cache.words[slot] = m.words + wire;
 }
 
 // Whoever works on an array takes up its wires first. True: a null lay there.
@@ -86,6 +77,25 @@ bool take_up_wires(Magazine& m, unsigned slot) {
   --cache.words[slot];
   wire = 0;
   return true;
+}
+
+// Returns the `count` objects that lie longest in the array.
+void return_oldest(Magazine& m, unsigned slot, unsigned count) {
+  const unsigned kept = held(slot, m) - count;
+  heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
+  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
+  cache.words[slot] = m.words + kept;
+  m.refilled = false;
+}
+
+void lay_null(Magazine& m, unsigned slot) {
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  if (wire != 0 || held(slot, m) == 0) return;
+  if (held(slot, m) == m.capacity) return_oldest(m, slot, 1);
+  const unsigned count = held(slot, m);
+  wire = static_cast<std::uint16_t>(count + 1);
+  m.words[wire] = nullptr;
+  cache.words[slot] = m.words + wire;
 }
 
 void lay_wires(std::uint64_t now) {
@@ -137,15 +147,6 @@ bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   m.own_block = true;
   point_cache_at(slot, m, count);
   return true;
-}
-
-// Returns the `count` objects that lie longest in the array.
-void return_oldest(Magazine& m, unsigned slot, unsigned count) {
-  const unsigned kept = held(slot, m) - count;
-  heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
-  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
-  cache.words[slot] = m.words + kept;
-  m.refilled = false;
 }
 
 // Halves the array of a class that has more than four times `bytes` of places, to make room in the
@@ -233,7 +234,8 @@ bool trip() {
   return t.trips < kTripsPerTick;
 }
 
-// The object that malloc gets at a wire, or null if the array is empty. The next free meets another.
+// The object that malloc gets at a wire, or null if the array is empty. The next free meets
+// another.
 void* step_over_null(Magazine& m, unsigned slot) {
   if (!take_up_wires(m, slot)) return nullptr;
   void* p = unified_cache_pop(slot);

@@ -37,9 +37,9 @@ struct alignas(kCacheLine) ThreadState {
   std::uint32_t round;       // in which the arrays last shed what they can do without
   std::uint32_t visits;      // through the slow door
   std::uint16_t first_words_used;
-  std::uint16_t turn;   // which starter heap comes first
-  std::uint8_t victim;  // class whose places were last looked at for others
-  bool starts;          // classes begin with starter objects
+  std::uint16_t turn;             // which starter heap comes first
+  std::uint8_t victim;            // class whose places were last looked at for others
+  bool starts;                    // classes begin with starter objects
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
   Outbox outbox;
   Magazine magazines[kClasses];

@@ -21,10 +21,13 @@ constexpr std::uint64_t kMostMilliseconds = 32;
 // Without any delay (lean) the hand would go round all the time.
 constexpr std::uint64_t kLeastPeriod = 10;
 
+// A smaller heap is not worth that threads come here for it.
+constexpr std::size_t kWorthComing = (std::size_t{16} << 20) >> kRegionShift;
+
 // Hints for those who do not move the hand: relaxed.
-constinit std::atomic<bool> returned{false};         // since the last round began
-constinit std::atomic<bool> under_way{false};        // a round, or the next is wanted in any case
-constinit std::atomic<std::uint64_t> next_step{0};   // in coarse milliseconds
+constinit std::atomic<bool> returned{false};        // since the last round began
+constinit std::atomic<bool> under_way{false};       // a round, or the next is wanted in any case
+constinit std::atomic<std::uint64_t> next_step{0};  // in coarse milliseconds
 constinit std::atomic<std::uint32_t> rounds{0};
 
 // Who moves the hand. Nobody waits for it.
@@ -34,9 +37,9 @@ constinit std::atomic<bool> taken{false};
 struct Hand {
   std::size_t arena;
   std::size_t region;
-  std::size_t end;       // of the arena, when the hand came to it
-  std::uint64_t began;   // the round
-  std::uint64_t moved;   // the hand, the last time
+  std::size_t end;      // of the arena, when the hand came to it
+  std::uint64_t began;  // the round
+  std::uint64_t moved;  // the hand, the last time
   bool running;
   bool again;  // some slabs began to rest, or could not be looked at
 };
@@ -173,13 +176,14 @@ std::uint64_t memory_tick() {
   if (!spans_wait && !is_wanted()) return 0;
   const std::uint64_t now = os::coarse_milliseconds();
   if (spans_wait) spans_tick(now);
-  if (!is_wanted() || now < next_step.load(std::memory_order_relaxed) || !take_hand()) return now;
-  // Another may have moved it on meanwhile.
-  if (now >= next_step.load(std::memory_order_relaxed)) {
-    step(now, std::clamp<std::uint64_t>(now - hand.moved, 1, kMostMilliseconds));
+  if (is_wanted() && now >= next_step.load(std::memory_order_relaxed) && take_hand()) {
+    // Another may have moved it on meanwhile.
+    if (now >= next_step.load(std::memory_order_relaxed)) {
+      step(now, std::clamp<std::uint64_t>(now - hand.moved, 1, kMostMilliseconds));
+    }
+    put_hand_down();
   }
-  put_hand_down();
-  return now;
+  return regions_ever_used.load(std::memory_order_relaxed) >= kWorthComing ? now : 0;
 }
 
 void holes_finish_round() {

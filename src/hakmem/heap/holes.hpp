@@ -14,8 +14,8 @@
 namespace hakmem {
 
 // For slow-door visits: purges spans that waited for too long and moves the hand. Cheap when there
-// is nothing to do: three loads. Returns the time in coarse milliseconds while memory waits to be
-// given back, else 0.
+// is nothing to do: three loads. Returns the time in coarse milliseconds while so much memory may
+// wait to be given back that a thread should come again for it, else 0.
 std::uint64_t memory_tick();
 
 // A round is wanted: objects came back to slabs. One load, as a rule.
