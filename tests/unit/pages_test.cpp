@@ -86,7 +86,7 @@ class Model {
   void check_all() {
     for (const auto& [p, seed] : live_) check(p, seed);
     const auto pages = static_cast<std::size_t>(std::count(given_.begin(), given_.end(), true));
-    ASSERT_EQ(slab_bytes_given_back(), pages * os::page_size());
+    ASSERT_EQ(bytes_given_back.load(), pages * os::page_size());
     for (std::size_t page = 0; page < given_.size(); ++page)
       ASSERT_EQ(is_marked(page), given_[page]);
   }
@@ -96,7 +96,7 @@ class Model {
     ASSERT_TRUE(slab_is_empty(slab_));
     slab_destroy(slab_);
     span_free(slab_);
-    ASSERT_EQ(slab_bytes_given_back(), 0u);
+    ASSERT_EQ(bytes_given_back.load(), 0u);
   }
 
  private:
@@ -213,7 +213,7 @@ TEST(Pages, WhatTheSystemRefusesIsNotAskedForAgain) {
         os::purge(memory_of(make_slab(k, 0)), kRegionBytes));  // its self-test is over
     os::fail_memory_call(1);
     EXPECT_EQ(slab_give_back(slab), 0u);
-    EXPECT_EQ(slab_bytes_given_back(), 0u);
+    EXPECT_EQ(bytes_given_back.load(), 0u);
     const std::uint64_t calls = os::memory_calls();
     EXPECT_EQ(slab_give_back(slab), 0u);
     EXPECT_EQ(os::memory_calls(), calls);

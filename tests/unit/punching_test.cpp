@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "child.hpp"
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/hakmem.h"
-#include "hakmem/slab/pages.hpp"
 
 namespace hakmem {
 namespace {
@@ -78,7 +78,7 @@ TEST(Punching, WhileThreadsFreeEachOthersObjects) {
     puncher.join();
     free_all_between();
     hak_collect(true);
-    EXPECT_EQ(slab_bytes_given_back(), 0u);
+    EXPECT_EQ(bytes_given_back.load(), 0u);
   });
 }
 

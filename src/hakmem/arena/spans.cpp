@@ -4,11 +4,15 @@
 
 #include "hakmem/arena/span_tree.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 
 namespace hakmem {
+
+constinit std::atomic<std::size_t> bytes_given_back{0};
+
 namespace {
 
 constinit os::Lock lock{os::LockKind::spans};
@@ -244,8 +248,48 @@ bool too_old(const Descriptor* span, std::uint64_t now) {
   return now >= span->free.since && now - span->free.since >= config::purge_delay();
 }
 
+std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed) << kRegionShift; }
+
+// ---- limits ------------------------------------------------------------------------------------
+
+// A control group's limit is asked for when so much waits: few programs need to know it.
+constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
+// Of such a limit so much may be dirty.
+constexpr std::size_t kDirtyShare = 8;
+
+// Asking twice does no harm: relaxed.
+constinit std::atomic<bool> group_was_asked{false};
+constinit std::atomic<std::size_t> group_dirty_limit{SIZE_MAX};
+
+// Without the lock: it reads files.
+void ask_group_once() {
+  if (HAK_LIKELY(dirty_bytes() <= kDirtyBeforeAsking)) return;
+  if (group_was_asked.load(std::memory_order_relaxed)) return;
+  group_was_asked.store(true, std::memory_order_relaxed);
+  const std::size_t limit = os::cgroup_memory_limit();
+  if (limit != SIZE_MAX) group_dirty_limit.store(limit / kDirtyShare, std::memory_order_relaxed);
+}
+
 bool too_many() {
-  return dirty_regions.load(std::memory_order_relaxed) << kRegionShift > config::dirty_limit();
+  return dirty_bytes() > std::min<std::size_t>(config::dirty_limit(),
+                                               group_dirty_limit.load(std::memory_order_relaxed));
+}
+
+// Whether so many more regions may be resident, as far as that is known here.
+bool within_limit(std::size_t regions) {
+  if (HAK_LIKELY(config::limit() == 0)) return true;
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
+  const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
+  const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
+  return ((regions - clean) << kRegionShift) + metadata_bytes() <= config::limit() + given_back;
+}
+
+// The same after the utmost was done for it.
+bool can_have(std::size_t regions) {
+  if (within_limit(regions)) return true;
+  purge_while([](const Descriptor*) { return true; });
+  return within_limit(regions);
 }
 
 }  // namespace
@@ -259,6 +303,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
+  if (!can_have(regions)) return {nullptr, false};
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
@@ -271,6 +316,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
 
 void span_free(Descriptor* head) {
   const std::uint64_t now = os::coarse_milliseconds();
+  ask_group_once();
   const os::Locked locked(lock);
   insert_coalesced(head, true, now);
   purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
@@ -291,6 +337,7 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   Arena& arena = arena_of(head);
   const std::size_t missing = regions - head->regions;
   const std::size_t end = region_of(head) + head->regions;
+  if (!within_limit(missing)) return false;
   if (end == arena.frontier) {
     if (!arena_advance(arena, end + missing)) return false;
   } else {

@@ -26,6 +26,7 @@ struct Span {
 [[nodiscard]] bool spans_start();
 
 // Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
+// Under a limit (HAKMEM_LIMIT) all dirty spans are given back before the answer is no.
 Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 
 // Gives a span back. Its region ids must be unused already. Purges what has waited too long.
@@ -42,6 +43,10 @@ void spans_tick(std::uint64_t now);
 
 // Whether any dirty span waits. One load, for slow-door visits; a hint.
 bool spans_waiting();
+
+// Bytes of busy spans that those who have them gave back (slab/pages.hpp). A sum that orders
+// nothing: relaxed.
+extern constinit std::atomic<std::size_t> bytes_given_back;
 
 // Regions of an arena from here on were never used.
 std::size_t spans_frontier(std::size_t arena);

@@ -171,6 +171,8 @@ void note_returned() {
   if (!returned.load(std::memory_order_relaxed)) returned.store(true, std::memory_order_relaxed);
 }
 
+bool memory_waits() { return spans_waiting() || is_wanted(); }
+
 std::uint64_t memory_tick() {
   const bool spans_wait = spans_waiting();
   if (!spans_wait && !is_wanted()) return 0;

@@ -18,6 +18,9 @@ namespace hakmem {
 // wait to be given back that a thread should come again for it, else 0.
 std::uint64_t memory_tick();
 
+// Whether anything waits to be given back. Two loads.
+bool memory_waits();
+
 // A round is wanted: objects came back to slabs. One load, as a rule.
 void note_returned();
 

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/slab/local_bits.hpp"
 
 namespace hakmem {
 namespace {
-
-// A sum that orders nothing: relaxed.
-constinit std::atomic<std::size_t> given_back{0};
 
 struct Range {
   unsigned first, end;
@@ -102,7 +100,7 @@ bool all_free(const LocalBits& bits, Range objects) {
 
 void use_pages(Pages& pages, Range objects) {
   const unsigned marked = pages.set_resident(pages.pages_of(objects));
-  if (marked != 0) given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
+  if (marked != 0) bytes_given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -131,7 +129,7 @@ std::size_t slab_give_back(Descriptor* slab) {
   }
   if (gone == 0) return 0;
   slab->slab.holes = true;
-  given_back.fetch_add(pages.bytes(gone), std::memory_order_relaxed);
+  bytes_given_back.fetch_add(pages.bytes(gone), std::memory_order_relaxed);
   return pages.bytes(gone);
 }
 
@@ -166,9 +164,7 @@ void slab_use_pages(Descriptor* slab, unsigned first, unsigned end) {
 void slab_forget_holes(Descriptor* slab) {
   Pages pages(slab);
   const unsigned marked = pages.set_resident({0, pages.count()});
-  given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
+  bytes_given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
 }
-
-std::size_t slab_bytes_given_back() { return given_back.load(std::memory_order_relaxed); }
 
 }  // namespace hakmem

@@ -28,7 +28,4 @@ void slab_use_pages(Descriptor* slab, unsigned first, unsigned end);
 // The slab ends; its span counts as resident again.
 void slab_forget_holes(Descriptor* slab);
 
-// Bytes of all slabs that are given back at present. Any thread; a hint.
-std::size_t slab_bytes_given_back();
-
 }  // namespace hakmem
