@@ -14,16 +14,16 @@ namespace {
 
 #ifdef __x86_64__  // emulators may ignore the advice to purge
 
-constexpr unsigned kClass = 25;  // slabs of several regions: there are holes at any size of a page
+constexpr unsigned kClass = 39;  // slabs of several regions: there are holes at any size of a page
 const Environment kSoon{{"HAKMEM_PURGE_DELAY", "20"}};
 
-// Slabs of which one object in twenty lives. All are filled with their address.
+// Slabs of which one object in twenty lives, and at least one. All are filled with their address.
 std::vector<void*> sparse_slabs(Heap* heap, unsigned c, unsigned slabs) {
   std::vector<void*> live;
   std::vector<void*> dead;
   for (void* p : take_slabs(heap, c, slabs)) {
     std::memset(p, static_cast<int>(address_of(p) >> 8 & 0xFF), kSizeClasses[c].size);
-    (address_of(p) / kSizeClasses[c].size % 20 == 0 ? live : dead).push_back(p);
+    (slab_index_checked(slab_at(p), p) % 20 == 5 ? live : dead).push_back(p);
   }
   give_back(heap, dead);
   return live;
