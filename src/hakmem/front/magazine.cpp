@@ -22,9 +22,10 @@ constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 constexpr std::size_t kClassShare = 4;
 // So many threads have their full budget; more share what these would have.
 constexpr std::uint32_t kFullBudgets = 8;
-// In so many visits through the slow door one class is looked at for idleness, and what the outbox
-// holds is sent off.
+// In so many visits through the slow door one class is looked at for idleness.
 constexpr unsigned kVisitsPerLook = 16;
+// ... and what the outbox holds is sent off, full or not.
+constexpr unsigned kVisitsPerFlush = 256;
 
 struct Policy {
   unsigned first_capacity;
@@ -259,7 +260,7 @@ bool note_visit(Magazine& m) {
   const std::uint64_t now = memory_tick();
   if (now != 0) lay_wires(now);
   if (++t.visits % kVisitsPerLook == 0) {
-    outbox_flush(t.outbox);
+    if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
   }
   return now != 0;
