@@ -30,7 +30,7 @@ TEST(Tripwires, BringAThreadThatNeverMissesToTheSlowDoor) {
         for (int i = 0; i < 100; ++i) objects.push_back(take(8));
         for (void* p : objects) give(8, p);
         leave_a_span_waiting();
-        give(9, take(9));  // a visit: wires are laid
+        for (unsigned c = 9; c < 20; ++c) give(c, take(c));  // visits: wires are laid
         while (span_statistics().dirty != 0) {
           give(8, take(8));
           usleep(500);

@@ -262,9 +262,7 @@ constinit std::atomic<bool> group_was_asked{false};
 constinit std::atomic<std::size_t> group_dirty_limit{SIZE_MAX};
 
 // Without the lock: it reads files.
-void ask_group_once() {
-  if (HAK_LIKELY(dirty_bytes() <= kDirtyBeforeAsking)) return;
-  if (group_was_asked.load(std::memory_order_relaxed)) return;
+HAK_COLD void ask_group() {
   group_was_asked.store(true, std::memory_order_relaxed);
   const std::size_t limit = os::cgroup_memory_limit();
   if (limit != SIZE_MAX) group_dirty_limit.store(limit / kDirtyShare, std::memory_order_relaxed);
@@ -275,9 +273,8 @@ bool too_many() {
                                                group_dirty_limit.load(std::memory_order_relaxed));
 }
 
-// Whether so many more regions may be resident, as far as that is known here.
-bool within_limit(std::size_t regions) {
-  if (HAK_LIKELY(config::limit() == 0)) return true;
+// Whether so many more regions may be resident, as far as that is known here. There is a limit.
+HAK_COLD bool within_limit(std::size_t regions) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
@@ -286,7 +283,7 @@ bool within_limit(std::size_t regions) {
 }
 
 // The same after the utmost was done for it.
-bool can_have(std::size_t regions) {
+HAK_COLD bool can_have(std::size_t regions) {
   if (within_limit(regions)) return true;
   purge_while([](const Descriptor*) { return true; });
   return within_limit(regions);
@@ -303,7 +300,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
-  if (!can_have(regions)) return {nullptr, false};
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
@@ -316,7 +313,10 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
 
 void span_free(Descriptor* head) {
   const std::uint64_t now = os::coarse_milliseconds();
-  ask_group_once();
+  if (HAK_UNLIKELY(dirty_bytes() > kDirtyBeforeAsking) &&
+      !group_was_asked.load(std::memory_order_relaxed)) {
+    ask_group();
+  }
   const os::Locked locked(lock);
   insert_coalesced(head, true, now);
   purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
@@ -337,7 +337,7 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   Arena& arena = arena_of(head);
   const std::size_t missing = regions - head->regions;
   const std::size_t end = region_of(head) + head->regions;
-  if (!within_limit(missing)) return false;
+  if (config::limit() != 0 && !within_limit(missing)) return false;
   if (end == arena.frontier) {
     if (!arena_advance(arena, end + missing)) return false;
   } else {

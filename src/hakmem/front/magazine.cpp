@@ -24,6 +24,8 @@ constexpr std::size_t kClassShare = 4;
 constexpr std::uint32_t kFullBudgets = 8;
 // In so many visits through the slow door one class is looked at for idleness.
 constexpr unsigned kVisitsPerLook = 16;
+// ... the clock is read,
+constexpr unsigned kVisitsPerTick = 4;
 // ... and what the outbox holds is sent off, full or not.
 constexpr unsigned kVisitsPerFlush = 256;
 
@@ -103,6 +105,8 @@ void lay_wires(std::uint64_t now) {
   ThreadState& t = *cache.thread;
   if (now - t.wired_at < kWireMilliseconds) return;
   t.wired_at = now;
+  t.was_busy = t.busy;
+  t.busy = false;
   for (unsigned c = 0; c < kClasses; ++c) {
     Magazine& m = t.magazines[c];
     take_up_wires(m, slot_of_class(c));
@@ -225,14 +229,14 @@ bool trip() {
   ThreadState& t = *cache.thread;
   const std::uint64_t now = memory_tick();
   if (now == 0) return false;
-  const bool allocates_little = t.trips < kTripsPerTick;
   t.trips = t.tripped_at == now ? t.trips + 1 : 0;
   t.tripped_at = now;
-  if (allocates_little && t.round != holes_round()) {
+  t.busy |= t.trips >= kTripsPerTick;
+  if (!t.busy && !t.was_busy && t.round != holes_round()) {
     t.round = holes_round();
     shed();
   }
-  return t.trips < kTripsPerTick;
+  return !t.busy;
 }
 
 // The object that malloc gets at a wire, or null if the array is empty. The next free meets
@@ -253,17 +257,18 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
   return true;
 }
 
-// True: memory waits to be given back.
+// True: memory waits to be given back, and the array should have a wire.
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  const std::uint64_t now = memory_tick();
-  if (now != 0) lay_wires(now);
-  if (++t.visits % kVisitsPerLook == 0) {
+  ++t.visits;
+  std::uint64_t now = 0;
+  if (t.visits % kVisitsPerTick == 0 && (now = memory_tick()) != 0) lay_wires(now);
+  if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
   }
-  return now != 0;
+  return now != 0 && !t.busy;
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no

@@ -41,6 +41,8 @@ struct alignas(kCacheLine) ThreadState {
   std::uint16_t turn;             // which starter heap comes first
   std::uint8_t victim;            // class whose places were last looked at for others
   bool starts;                    // classes begin with starter objects
+  bool busy;                      // met too many tripwires since they were laid in all arrays
+  bool was_busy;                  // ... and the time before
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
   Magazine magazines[kClasses];
   void* first_words[(kBytes - 20 * sizeof(std::size_t) - sizeof(Outbox) -

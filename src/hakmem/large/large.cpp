@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kStarts = 4096 / kCacheLine;
 constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 
+// Freeing spans looks for what waited too long; slabs are looked at now and then.
+constexpr unsigned kVisitsPerTick = 16;
+
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
 bool has_room_for_start(std::size_t size) {
@@ -79,7 +82,11 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
   if (size > kMaxObjectBytes) return {nullptr, false};
   // A program that lives on large objects alone should see what waits in heaps, too.
   help_another();
-  memory_tick();
+  // A lost count does no harm: relaxed, and no atomic addition.
+  static constinit std::atomic<unsigned> visits{0};
+  const unsigned visit = visits.load(std::memory_order_relaxed) + 1;
+  visits.store(visit, std::memory_order_relaxed);
+  if (visit % kVisitsPerTick == 0) memory_tick();
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
