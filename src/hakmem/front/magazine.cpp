@@ -65,6 +65,9 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 
 constexpr unsigned kTripsPerTick = 512;
 constexpr std::uint64_t kWireMilliseconds = 64;
+// Of a class of which objects are only freed an array holds so many meanwhile, so that its wire is
+// not buried deep, and its objects keep few pages.
+constexpr unsigned kDrainingPlaces = 63;
 
 unsigned held(unsigned slot, const Magazine& m) {
   return static_cast<unsigned>(cache.words[slot] - m.words);
@@ -228,7 +231,9 @@ void shed() {
 bool trip() {
   ThreadState& t = *cache.thread;
   const std::uint64_t now = memory_tick();
+  t.waiting = now != 0;
   if (now == 0) return false;
+  lay_wires(now);
   t.trips = t.tripped_at == now ? t.trips + 1 : 0;
   t.tripped_at = now;
   t.busy |= t.trips >= kTripsPerTick;
@@ -261,14 +266,22 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  ++t.visits;
-  std::uint64_t now = 0;
-  if (t.visits % kVisitsPerTick == 0 && (now = memory_tick()) != 0) lay_wires(now);
+  if (++t.visits % kVisitsPerTick == 0) {
+    const std::uint64_t now = memory_tick();
+    t.waiting = now != 0;
+    if (now != 0) lay_wires(now);
+  }
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
   }
-  return now != 0 && !t.busy;
+  return t.waiting && !t.busy;
+}
+
+// Objects of the class were only freed since its last flush, and memory waits.
+bool is_draining(const Magazine& m, unsigned slot) {
+  const ThreadState& t = *cache.thread;
+  return t.waiting && !t.busy && !m.refilled && held(slot, m) >= kDrainingPlaces;
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no
@@ -293,7 +306,7 @@ void* cache_refill(unsigned slot) {
     void* one[1];
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
-  note_visit(m);
+  const bool memory_waits = note_visit(m);
   if (m.batch > m.capacity / 2 + 1) grow(m, slot);
   const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
   m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
@@ -304,6 +317,7 @@ void* cache_refill(unsigned slot) {
   m.refilled = true;
   void* p = m.words[got];
   cache.words[slot] = m.words + got - 1;
+  if (memory_waits) cache.words[slot + kLimit] = cache.words[slot];
   return p;
 }
 
@@ -314,15 +328,21 @@ void cache_overflow(unsigned slot, void* p) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;
   }
-  if (step_over_limit(m, slot, p)) return;
+  if (!is_draining(m, slot) && step_over_limit(m, slot, p)) return;
   const bool memory_waits = note_visit(m);
   take_up_wires(m, slot);
-  if (held(slot, m) == m.capacity) {
+  if (is_draining(m, slot)) {
+    return_oldest(m, slot, held(slot, m));
+  } else if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
     if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
-  if (memory_waits) lay_null(m, slot);
+  if (!memory_waits) return;
+  lay_null(m, slot);
+  if (!m.refilled && held(slot, m) < kDrainingPlaces && m.capacity > kDrainingPlaces) {
+    cache.words[slot + kLimit] = m.words + kDrainingPlaces;
+  }
 }
 
 void cache_flush_all() {
