@@ -102,6 +102,9 @@ void lay_null(Magazine& m, unsigned slot) {
   wire = static_cast<std::uint16_t>(count + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
+  if (!m.refilled && wire < kDrainingPlaces && m.capacity > kDrainingPlaces) {
+    cache.words[slot + kLimit] = m.words + kDrainingPlaces;
+  }
 }
 
 void lay_wires(std::uint64_t now) {
@@ -338,11 +341,7 @@ void cache_overflow(unsigned slot, void* p) {
     if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
-  if (!memory_waits) return;
-  lay_null(m, slot);
-  if (!m.refilled && held(slot, m) < kDrainingPlaces && m.capacity > kDrainingPlaces) {
-    cache.words[slot + kLimit] = m.words + kDrainingPlaces;
-  }
+  if (memory_waits) lay_null(m, slot);
 }
 
 void cache_flush_all() {

@@ -16,7 +16,7 @@ struct Range {
 
 // Bits [first, end) of a word, 0 <= first < end <= 64.
 std::uint64_t ones(unsigned first, unsigned end) {
-  return ~std::uint64_t{0} >> (64 - (end - first)) << first;
+  return ~std::uint64_t{0} >> ((64 - (end - first)) & 63) << first;
 }
 
 // The pages of a slab by number, and the objects that touch them.
