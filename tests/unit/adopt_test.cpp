@@ -171,7 +171,7 @@ TEST(Help, CollectsUnlessSomebodyIsInside) {
     EXPECT_GE(heap->bins[kClass].counters.collects, kDrainBeforeGrowth);
     for (unsigned slabs = 0; slabs < 100; slabs += kDrainBeforeGrowth) help(heap);
     EXPECT_EQ(held(heap, kClass), 0u);
-    EXPECT_EQ(heap->bins[kClass].counters.collects, 100u);
+    EXPECT_GE(heap->bins[kClass].counters.collects, 100u);
     EXPECT_LE(heap->bins[kClass].slabs, config::empty_slabs());
   });
 }

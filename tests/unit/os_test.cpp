@@ -9,9 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 
 #include "child.hpp"
 #include "hakmem/base/bits.hpp"
+#include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 #include "probe.hpp"
@@ -278,6 +281,45 @@ TEST(System, AddressSpaceHoldsWhatThereIs) {
 #ifdef __x86_64__
   EXPECT_EQ(size, std::size_t{1} << 47);
 #endif
+}
+
+class GroupLimit : public testing::Test {
+ protected:
+  GroupLimit() { std::filesystem::create_directories(root_ + "/a/b"); }
+  ~GroupLimit() override { std::filesystem::remove_all(root_); }
+
+  void write(const std::string& file, const std::string& text) const {
+    std::ofstream(root_ + "/" + file) << text;
+  }
+  std::size_t limit() const {
+    errno = 77;
+    const std::size_t bytes = cgroup_memory_limit((root_ + "/groups").c_str(), root_.c_str());
+    EXPECT_EQ(errno, 77);
+    return bytes;
+  }
+
+ private:
+  std::string root_ = testing::TempDir() + "hakmem-group-" + std::to_string(getpid());
+};
+
+TEST_F(GroupLimit, TheLeastOfTheGroupAndThoseAboveIt) {
+  EXPECT_EQ(limit(), SIZE_MAX);  // no groups
+  write("groups", "4:memory:/a/b\n0::/a/b\n");
+  EXPECT_EQ(limit(), SIZE_MAX);
+  write("a/b/memory.max", "max\n");
+  EXPECT_EQ(limit(), SIZE_MAX);
+  write("a/memory.max", "900000\n");
+  EXPECT_EQ(limit(), 900000u);
+  write("a/b/memory.high", "800000\n");
+  EXPECT_EQ(limit(), 800000u);
+  write("memory.max", "700000\n");
+  EXPECT_EQ(limit(), 700000u);
+  write("groups", "0::/\n");
+  EXPECT_EQ(limit(), 700000u);
+  write("groups", "4:memory:/a/b\n");  // v1 alone
+  EXPECT_EQ(limit(), SIZE_MAX);
+  write("groups", "0::/" + std::string(3000, 'x') + "\n");
+  EXPECT_EQ(limit(), SIZE_MAX);
 }
 
 TEST(System, CoarseClockIsTheSystems) {

@@ -53,10 +53,10 @@ TEST(Purge, ByAge) {
         EXPECT_FALSE(is_zero(memory_of(span), kRegionBytes));
         const std::uint64_t freed = os::coarse_milliseconds();
         while (os::coarse_milliseconds() < freed + 30) {
-          spans_tick();
+          spans_tick(os::coarse_milliseconds());
           sched_yield();
         }
-        spans_tick();
+        spans_tick(os::coarse_milliseconds());
         EXPECT_EQ(span_statistics().dirty, 0u);
         EXPECT_EQ(span_statistics().clean, 4 * kRegionBytes);
         EXPECT_EQ(span_statistics().purges, 1u);
@@ -72,7 +72,7 @@ TEST(Purge, NotBeforeItsTime) {
   in_child(
       [] {
         span_free(take(4));
-        spans_tick();
+        spans_tick(os::coarse_milliseconds());
         EXPECT_EQ(span_statistics().purges, 0u);
         EXPECT_EQ(span_statistics().dirty, 4 * kRegionBytes);
         EXPECT_EQ(spans_purge_all(), 4 * kRegionBytes);

@@ -449,7 +449,7 @@ TEST(SpansConcurrent, NoTwoThreadsHaveTheSameRegion) {
                 mine.pop_back();
               }
               if (random() % 64 == 0) spans_purge_all();
-              spans_tick();
+              spans_tick(os::coarse_milliseconds());
             }
             for (Descriptor* span : mine) {
               stamp(span, t);

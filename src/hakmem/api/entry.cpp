@@ -11,6 +11,7 @@
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/large/large.hpp"
 
@@ -145,9 +146,12 @@ std::size_t entry_collect(bool force) {
   cache_flush_all();
   parked_caches_release();
   heaps_trim_idle();
-  if (force) return spans_purge_all();
-  spans_tick();
-  return 0;
+  if (!force) {
+    memory_tick();
+    return 0;
+  }
+  const std::size_t holes = holes_punch_all();
+  return holes + spans_purge_all();
 }
 
 }  // namespace hakmem

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "hakmem/api/janitor.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/boxes/statistics.hpp"
@@ -54,6 +55,7 @@ void at_fork_child() {
   states_lock().reset();
   start_lock.reset();
   hooks_lock.reset();
+  janitor_request();
   // glibc does this itself in the child of a process with threads, and else leaves the lock held.
   if (&_IO_list_resetlock != nullptr) _IO_list_resetlock();
 }
@@ -83,7 +85,10 @@ void hook_system() {
 }
 
 // After libc's own constructors, before the program's: the environment is there for sure.
-__attribute__((constructor(101))) void at_load() { process_ready(); }
+__attribute__((constructor(101))) void at_load() {
+  process_ready();
+  janitor_request();
+}
 
 __attribute__((destructor(101))) void at_exit() {
   if (config::stats() == 1) print_statistics(STDERR_FILENO);

@@ -5,10 +5,12 @@
 
 #include "hakmem/api/entry.hpp"
 #include "hakmem/api/foreign.hpp"
+#include "hakmem/api/janitor.hpp"
 #include "hakmem/api/process.hpp"
 #include "hakmem/api/slow_door.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/heap/shared.hpp"
 #include "hakmem/large/large.hpp"
@@ -35,6 +37,7 @@ HAK_INLINE void free_of_slab(void* p, RegionId id) {
 
 void* object_of_class(unsigned c) {
   if (!thread_ready()) return borrow_object(c);
+  if (HAK_UNLIKELY(janitor_is_missing())) janitor_start();
   const unsigned slot = slot_of_class(c);
   void* p = unified_cache_pop(slot);
   return p != nullptr ? p : cache_refill(slot);
@@ -45,6 +48,7 @@ HAK_COLD void gather_everything() {
   if (cache.phase == Cache::Phase::attached) cache_flush_all();
   parked_caches_release();
   heaps_trim_idle();
+  holes_punch_all();
 }
 
 LargeObject object_of_span(std::size_t size, std::size_t alignment, Heap* heap) {

@@ -13,6 +13,7 @@ namespace hakmem {
 constinit ArenaWindow arena_window{};
 constinit Arena arenas[kMaxArenas]{};
 constinit std::atomic<std::size_t> arena_count{0};
+constinit std::atomic<std::size_t> regions_ever_used{0};
 
 namespace {
 
@@ -238,6 +239,7 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
       !grow(arena.remote_bits) || !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
     return false;
   }
+  regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);
   arena.frontier = frontier;
   return true;
 }

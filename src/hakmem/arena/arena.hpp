@@ -68,6 +68,9 @@ extern constinit std::atomic<std::size_t> arena_count;  // release: the arena is
 // address space that was lowered since: then the unused tail is given back.
 [[nodiscard]] bool arena_advance(Arena& arena, std::size_t frontier);
 
+// Regions that arena_advance made usable so far, in all arenas. Any thread; a hint.
+extern constinit std::atomic<std::size_t> regions_ever_used;
+
 // For pointers beyond the first arena.
 Arena* further_arena_of(const void* p);
 

@@ -26,13 +26,20 @@ inline constexpr unsigned kMaxObjects = kMaxWords * 64;
 
 struct Descriptor;
 
+// How long a slab has been left alone, as the round that gives free pages back finds it
+// (heap/holes.hpp). Handing out objects makes it busy again, objects that come back wake it.
+enum class Rest : std::uint8_t { busy, resting, done };
+
 struct SlabState {
   Descriptor* next;  // in a list of its heap's
   Descriptor* prev;
   std::uint16_t free;      // objects whose bit is set
   std::uint16_t frontier;  // objects from here on were never handed out
   std::uint8_t level;      // which list it is on
-  std::uint8_t reserved[3];
+  Rest rest : 2;
+  bool holes : 1;       // some pages are given back
+  bool keeps : 1;       // the system would not take a page back: it is not asked again
+  std::uint16_t given;  // pages given back, of this region: each region of the slab has its own
   union {
     std::uint64_t bits[kInlineWords];  // 1: free
     std::uint64_t summary;             // for an outside bitmap: which of its words are not 0

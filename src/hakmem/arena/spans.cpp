@@ -4,11 +4,15 @@
 
 #include "hakmem/arena/span_tree.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 
 namespace hakmem {
+
+constinit std::atomic<std::size_t> bytes_given_back{0};
+
 namespace {
 
 constinit os::Lock lock{os::LockKind::spans};
@@ -109,8 +113,8 @@ bool may_merge(const Descriptor* span, bool dirty) {
   return span != nullptr && span->dirty == dirty && !span->reserved;
 }
 
-// Frees a busy span, merged with neighbours of its kind.
-void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
+// Frees a busy span, merged with neighbours of its kind. Returns what became of it.
+Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
   if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
@@ -125,6 +129,7 @@ void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
     head = before;
   }
   make_free(head, regions, dirty, since);
+  return head;
 }
 
 // What was reserved for `head` to grow into serves everybody from now on.
@@ -222,6 +227,22 @@ bool has_room(std::size_t regions, std::size_t alignment) {
 
 // ---- purging -----------------------------------------------------------------------------------
 
+// Purges the pages of bitmaps that belong to free regions alone, those of `span`, as far as they
+// touch the regions [from, to). Bits of free regions mean nothing: local ones are cleared when a
+// slab is made, remote ones are 0 already. Where it fails the bits stay as they are.
+void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
+  const Arena& arena = arena_of(span);
+  const std::size_t first = region_of(span);
+  const std::size_t page = os::page_size();
+  for (const GrowingArray* array : {&arena.local_bits, &arena.remote_bits}) {
+    const std::size_t each = array->element_bytes;
+    const std::size_t begin = std::max(align_up(first * each, page), align_down(from * each, page));
+    const std::size_t end =
+        std::min(align_down((first + span->regions) * each, page), align_up(to * each, page));
+    if (begin < end) static_cast<void>(os::purge(array->base + begin, end - begin));
+  }
+}
+
 // Purges the oldest dirty span, without the lock while the system works. False when that failed.
 bool purge_oldest(std::size_t& purged_bytes) {
   Descriptor* span = oldest;
@@ -229,9 +250,15 @@ bool purge_oldest(std::size_t& purged_bytes) {
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
+  const std::size_t from = region_of(span);
+  const std::size_t to = from + span->regions;
+  if (gone) purge_bitmaps(span, from, to);
   lock.lock();
-  insert_coalesced(span, !gone, gone ? 0 : kNever);
+  const Descriptor* merged = insert_coalesced(span, !gone, gone ? 0 : kNever);
   if (!gone) return false;
+  // With its neighbours the span may complete a page at either end.
+  if (region_of(merged) < from) purge_bitmaps(merged, from, from + 1);
+  if (region_of(merged) + merged->regions > to) purge_bitmaps(merged, to - 1, to);
   purged_bytes += bytes;
   ++purges;
   return true;
@@ -252,8 +279,45 @@ bool too_old(const Descriptor* span, std::uint64_t now) {
   return now >= span->free.since && now - span->free.since >= config::purge_delay();
 }
 
+std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed) << kRegionShift; }
+
+// ---- limits ------------------------------------------------------------------------------------
+
+// A control group's limit is asked for when so much waits: few programs need to know it.
+constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
+// Of such a limit so much may be dirty.
+constexpr std::size_t kDirtyShare = 8;
+
+// Asking twice does no harm: relaxed.
+constinit std::atomic<bool> group_was_asked{false};
+constinit std::atomic<std::size_t> group_dirty_limit{SIZE_MAX};
+
+// Without the lock: it reads files.
+HAK_COLD void ask_group() {
+  group_was_asked.store(true, std::memory_order_relaxed);
+  const std::size_t limit = os::cgroup_memory_limit();
+  if (limit != SIZE_MAX) group_dirty_limit.store(limit / kDirtyShare, std::memory_order_relaxed);
+}
+
 bool too_many() {
-  return dirty_regions.load(std::memory_order_relaxed) << kRegionShift > config::dirty_limit();
+  return dirty_bytes() > std::min<std::size_t>(config::dirty_limit(),
+                                               group_dirty_limit.load(std::memory_order_relaxed));
+}
+
+// Whether so many more regions may be resident, as far as that is known here. There is a limit.
+HAK_COLD bool within_limit(std::size_t regions) {
+  const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
+  const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
+  const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
+  return ((regions - clean) << kRegionShift) + metadata_bytes() <= config::limit() + given_back;
+}
+
+// The same after the utmost was done for it.
+HAK_COLD bool can_have(std::size_t regions) {
+  if (within_limit(regions)) return true;
+  purge_while([](const Descriptor*) { return true; });
+  return within_limit(regions);
 }
 
 }  // namespace
@@ -267,6 +331,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
   if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
@@ -298,6 +363,10 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
 
 void span_free(Descriptor* head, bool zero) {
   const std::uint64_t now = os::coarse_milliseconds();
+  if (HAK_UNLIKELY(dirty_bytes() > kDirtyBeforeAsking) &&
+      !group_was_asked.load(std::memory_order_relaxed)) {
+    ask_group();
+  }
   const os::Locked locked(lock);
   end_reservation(head);
   insert_coalesced(head, !zero, zero ? 0 : now);
@@ -318,6 +387,7 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
   const std::size_t end = region_of(head) + head->regions;
+  if (config::limit() != 0 && !within_limit(regions - head->regions)) return false;
   const std::size_t new_end = region_of(head) + regions;
   const std::size_t old_frontier = arena.frontier;
   if (new_end > free_until(arena, end, new_end)) return false;
@@ -331,12 +401,17 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   return true;
 }
 
-void spans_tick() {
-  if (dirty_regions.load(std::memory_order_relaxed) == 0) return;
+bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }
+
+std::size_t spans_frontier(std::size_t arena) {
+  const os::Locked locked(lock);
+  return arenas[arena].frontier;
+}
+
+void spans_tick(std::uint64_t now) {
   // All threads come by here at every visit: one look at each tick of the clock will do, and spares
   // them the lock's cache line.
   static constinit std::atomic<std::uint64_t> looked_at{0};
-  const std::uint64_t now = os::coarse_milliseconds();
   if (looked_at.load(std::memory_order_relaxed) == now || !lock.try_lock()) return;
   looked_at.store(now, std::memory_order_relaxed);
   purge_while([&](const Descriptor* span) { return too_old(span, now); });

@@ -26,6 +26,7 @@ struct Span {
 [[nodiscard]] bool spans_start();
 
 // Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
+// Under a limit (HAKMEM_LIMIT) all dirty spans are given back before the answer is no.
 Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 
 // For an object that grows: from memory that is likely resident; or `room` regions of clean memory,
@@ -43,9 +44,18 @@ Descriptor* span_split(Descriptor* head, std::size_t regions);
 // Extends a span to `regions` regions if what follows is free. The ids of the new part are unused.
 bool span_grow(Descriptor* head, std::size_t regions);
 
-// Purges dirty spans that waited for longer than the profile says. Cheap when there are none: one
-// load. For slow-door visits.
-void spans_tick();
+// Purges dirty spans that waited for longer than the profile says.
+void spans_tick(std::uint64_t now);
+
+// Whether any dirty span waits. One load, for slow-door visits; a hint.
+bool spans_waiting();
+
+// Bytes of busy spans that those who have them gave back (slab/pages.hpp). A sum that orders
+// nothing: relaxed.
+extern constinit std::atomic<std::size_t> bytes_given_back;
+
+// Regions of an arena from here on were never used.
+std::size_t spans_frontier(std::size_t arena);
 
 // Purges all dirty spans. Returns the bytes given back.
 std::size_t spans_purge_all();

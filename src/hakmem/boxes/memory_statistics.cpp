@@ -56,7 +56,7 @@ hak_stats_t memory_statistics(bool ask_system) {
   const std::size_t large = large_live_bytes();
   const SpanStatistics spans = span_statistics();
   const SlabTotals slabs = totals_of(census);
-  const std::size_t punched = 0;  // pages given back inside slabs: nobody does that yet
+  const std::size_t punched = bytes_given_back.load(std::memory_order_relaxed);
 
   hak_stats_t s{};
   const std::size_t objects = spans.used + spans.dirty + spans.clean + spans.ahead;

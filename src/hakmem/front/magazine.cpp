@@ -7,6 +7,7 @@
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/heap/shared.hpp"
 
@@ -24,6 +25,8 @@ constexpr std::size_t kClassShare = 4;
 constexpr std::uint32_t kFullBudgets = 8;
 // In so many visits through the slow door one class is looked at for idleness.
 constexpr unsigned kVisitsPerLook = 16;
+// ... the clock is read,
+constexpr unsigned kVisitsPerTick = 4;
 // ... and what the outbox holds is sent off, full or not.
 constexpr unsigned kVisitsPerFlush = 256;
 
@@ -54,6 +57,72 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
   cache.words[slot + kLimit] = m.words + m.capacity;
 }
 
+// ---- tripwires ---------------------------------------------------------------------------------
+// A thread whose cache serves all it does would never come to the slow door, and nobody would give
+// back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a
+// null among the pointers malloc turns to the slow door, at a limit that is the top free does. A
+// wire that was met is laid again, up to so many times a tick of the clock: a thread that allocates
+// more than that has wires only now and then.
+
+constexpr unsigned kTripsPerTick = 512;
+constexpr std::uint64_t kWireMilliseconds = 64;
+// Of a class of which objects are only freed an array holds so many meanwhile, so that its wire is
+// not buried deep, and its objects keep few pages.
+constexpr unsigned kDrainingPlaces = 63;
+
+unsigned held(unsigned slot, const Magazine& m) {
+  return static_cast<unsigned>(cache.words[slot] - m.words);
+}
+
+// Whoever works on an array takes up its wires first. True: a null lay there.
+bool take_up_wires(Magazine& m, unsigned slot) {
+  if (m.words == nullptr) return false;
+  cache.words[slot + kLimit] = m.words + m.capacity;
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  if (wire == 0) return false;
+  memmove(m.words + wire, m.words + wire + 1, (held(slot, m) - wire) * sizeof(void*));
+  --cache.words[slot];
+  wire = 0;
+  return true;
+}
+
+// Returns the `count` objects that lie longest in the array.
+void return_oldest(Magazine& m, unsigned slot, unsigned count) {
+  const unsigned kept = held(slot, m) - count;
+  heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
+  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
+  cache.words[slot] = m.words + kept;
+  m.refilled = false;
+}
+
+void lay_null(Magazine& m, unsigned slot) {
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  if (wire != 0 || held(slot, m) == 0) return;
+  if (held(slot, m) == m.capacity) return_oldest(m, slot, 1);
+  const unsigned count = held(slot, m);
+  wire = static_cast<std::uint16_t>(count + 1);
+  m.words[wire] = nullptr;
+  cache.words[slot] = m.words + wire;
+  if (!m.refilled && wire < kDrainingPlaces && m.capacity > kDrainingPlaces) {
+    cache.words[slot + kLimit] = m.words + kDrainingPlaces;
+  }
+}
+
+void lay_wires(std::uint64_t now) {
+  ThreadState& t = *cache.thread;
+  if (now - t.wired_at < kWireMilliseconds) return;
+  t.wired_at = now;
+  t.was_busy = t.busy;
+  t.busy = false;
+  for (unsigned c = 0; c < kClasses; ++c) {
+    Magazine& m = t.magazines[c];
+    take_up_wires(m, slot_of_class(c));
+    if (m.words != nullptr) lay_null(m, slot_of_class(c));
+  }
+}
+
+// ---- the size of the arrays --------------------------------------------------------------------
+
 // Words for a first array, from the thread's page while it has room.
 bool first_array(Magazine& m, unsigned c) {
   ThreadState& t = *cache.thread;
@@ -76,10 +145,6 @@ bool first_array(Magazine& m, unsigned c) {
 
 bool has_array(Magazine& m, unsigned c) { return m.words != nullptr || first_array(m, c); }
 
-unsigned held(unsigned slot, const Magazine& m) {
-  return static_cast<unsigned>(cache.words[slot] - m.words);
-}
-
 // Gives the array another capacity, at least what it holds. False: no memory.
 bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   auto** words = static_cast<void**>(metadata_allocate(bytes_of(capacity)));
@@ -96,15 +161,6 @@ bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   return true;
 }
 
-// Returns the `count` objects that lie longest in the array.
-void return_oldest(Magazine& m, unsigned slot, unsigned count) {
-  const unsigned kept = held(slot, m) - count;
-  heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
-  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
-  cache.words[slot] = m.words + kept;
-  m.refilled = false;
-}
-
 // Halves the array of a class that has more than four times `bytes` of places, to make room in the
 // budget: so classes end up with shares of a size. One class is looked at each time.
 void take_from_another(std::size_t bytes) {
@@ -113,6 +169,7 @@ void take_from_another(std::size_t bytes) {
   Magazine& m = magazine_of(slot);
   if (m.capacity * std::size_t{kSizeClasses[c].size} <= 4 * bytes) return;
   if (m.capacity <= policy_of(c).first_capacity) return;
+  take_up_wires(m, slot);
   const unsigned capacity = m.capacity / 2;
   if (held(slot, m) > capacity) return_oldest(m, slot, held(slot, m) - capacity);
   resize(m, slot, capacity);
@@ -148,6 +205,7 @@ void look_at(unsigned c) {
   const unsigned slot = slot_of_class(c);
   Magazine& m = magazine_of(slot);
   if (m.words == nullptr) return;
+  const bool wired = take_up_wires(m, slot);
   const bool idle = !m.visited && held(slot, m) == m.held_before;
   if (idle && m.held_before > 0) {
     return_oldest(m, slot, (m.held_before + 1) / 2);
@@ -157,14 +215,77 @@ void look_at(unsigned c) {
   }
   m.visited = false;
   m.held_before = static_cast<std::uint16_t>(held(slot, m));
+  if (wired) lay_null(m, slot);
 }
 
-void note_visit(Magazine& m) {
+// What a thread that allocates little can do without pins pages, and pages are short.
+void shed() {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const unsigned slot = slot_of_class(c);
+    Magazine& m = magazine_of(slot);
+    if (m.words == nullptr) continue;
+    const bool wired = take_up_wires(m, slot);
+    const unsigned keep = policy_of(c).first_capacity;
+    if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
+    if (wired) lay_null(m, slot);
+  }
+}
+
+// A wire was met. True: it is to be laid again.
+bool trip() {
+  ThreadState& t = *cache.thread;
+  const std::uint64_t now = memory_tick();
+  t.waiting = now != 0;
+  if (now == 0) return false;
+  lay_wires(now);
+  t.trips = t.tripped_at == now ? t.trips + 1 : 0;
+  t.tripped_at = now;
+  t.busy |= t.trips >= kTripsPerTick;
+  if (!t.busy && !t.was_busy && t.round != holes_round()) {
+    t.round = holes_round();
+    shed();
+  }
+  return !t.busy;
+}
+
+// The object that malloc gets at a wire, or null if the array is empty. The next free meets
+// another.
+void* step_over_null(Magazine& m, unsigned slot) {
+  if (!take_up_wires(m, slot)) return nullptr;
+  void* p = unified_cache_pop(slot);
+  if (trip()) cache.words[slot + kLimit] = cache.words[slot];
+  return p;
+}
+
+// True: free met a wire and the object is in the array. The next malloc meets another.
+bool step_over_limit(Magazine& m, unsigned slot, void* p) {
+  if (m.words == nullptr || cache.words[slot + kLimit] == m.words + m.capacity) return false;
+  take_up_wires(m, slot);
+  if (!unified_cache_push(slot, p)) return false;
+  if (trip()) lay_null(m, slot);
+  return true;
+}
+
+// True: memory waits to be given back, and the array should have a wire.
+bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  if (++t.visits % kVisitsPerLook != 0) return;
-  if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
-  look_at(t.visits / kVisitsPerLook % kClasses);
+  if (++t.visits % kVisitsPerTick == 0) {
+    const std::uint64_t now = memory_tick();
+    t.waiting = now != 0;
+    if (now != 0) lay_wires(now);
+  }
+  if (t.visits % kVisitsPerLook == 0) {
+    if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
+    look_at(t.visits / kVisitsPerLook % kClasses);
+  }
+  return t.waiting && !t.busy;
+}
+
+// Objects of the class were only freed since its last flush, and memory waits.
+bool is_draining(const Magazine& m, unsigned slot) {
+  const ThreadState& t = *cache.thread;
+  return t.waiting && !t.busy && !m.refilled && held(slot, m) >= kDrainingPlaces;
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no
@@ -183,12 +304,13 @@ void* starter_object(Magazine& m, unsigned c) {
 void* cache_refill(unsigned slot) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
+  if (void* p = step_over_null(m, slot)) return p;
   if (starts_with(m) || !thread_take_heap()) return starter_object(m, c);
   if (!has_array(m, c)) {
     void* one[1];
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
-  note_visit(m);
+  const bool memory_waits = note_visit(m);
   if (m.batch > m.capacity / 2 + 1) grow(m, slot);
   const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
   m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
@@ -199,6 +321,7 @@ void* cache_refill(unsigned slot) {
   m.refilled = true;
   void* p = m.words[got];
   cache.words[slot] = m.words + got - 1;
+  if (memory_waits) cache.words[slot + kLimit] = cache.words[slot];
   return p;
 }
 
@@ -209,12 +332,17 @@ void cache_overflow(unsigned slot, void* p) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;
   }
-  note_visit(m);
-  if (held(slot, m) == m.capacity) {
+  if (!is_draining(m, slot) && step_over_limit(m, slot, p)) return;
+  const bool memory_waits = note_visit(m);
+  take_up_wires(m, slot);
+  if (is_draining(m, slot)) {
+    return_oldest(m, slot, held(slot, m));
+  } else if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
     if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
+  if (memory_waits) lay_null(m, slot);
 }
 
 void cache_flush_all() {
@@ -222,6 +350,7 @@ void cache_flush_all() {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
     if (m.words == nullptr) continue;
+    take_up_wires(m, slot);
     if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
   }
   outbox_flush(cache.thread->outbox);
@@ -234,6 +363,7 @@ void cache_put_away() {
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
+    take_up_wires(m, slot);
     if (m.words != nullptr) m.held_before = static_cast<std::uint16_t>(held(slot, m));
     cache.words[slot] = cache.words[slot + kLimit] = const_cast<void**>(hakmem_empty_array);
   }

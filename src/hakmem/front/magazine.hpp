@@ -33,15 +33,23 @@ struct alignas(kCacheLine) ThreadState {
 
   ThreadState* next;  // in the list of all states (states.hpp)
   ThreadState* previous;
-  const Cache* of;          // the cache that has the arrays, while their thread can be asked
-  std::size_t budget_used;  // bytes of objects the arrays have places for
-  std::uint32_t visits;     // through the slow door
+  const Cache* of;           // the cache that has the arrays, while their thread can be asked
+  std::size_t budget_used;   // bytes of objects the arrays have places for
+  std::uint64_t wired_at;    // when tripwires were laid in all arrays, in coarse milliseconds
+  std::uint64_t tripped_at;  // when one was last met
+  std::uint32_t trips;       // at that time
+  std::uint32_t round;       // in which the arrays last shed what they can do without
+  std::uint32_t visits;      // through the slow door
   std::uint16_t first_words_used;
-  std::uint16_t turn;   // which starter heap comes first
-  std::uint8_t victim;  // class whose places were last looked at for others
-  bool starts;          // classes begin with starter objects
+  std::uint16_t turn;             // which starter heap comes first
+  std::uint8_t victim;            // class whose places were last looked at for others
+  bool starts;                    // classes begin with starter objects
+  bool busy;                      // met too many tripwires since they were laid in all arrays
+  bool was_busy;                  // ... and the time before
+  bool waiting;                   // memory waited to be given back when that was last looked at
+  std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
   Magazine magazines[kClasses];
-  void* first_words[(kBytes - 7 * sizeof(std::size_t) - sizeof(Outbox) -
+  void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
   Outbox outbox;

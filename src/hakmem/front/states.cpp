@@ -26,6 +26,7 @@ HAK_READS_OTHERS std::size_t held_by(const ThreadState& state, unsigned c) {
   if (const Cache* cache_of_it = once(state.of); cache_of_it != nullptr) {
     const auto top = reinterpret_cast<std::uintptr_t>(once(cache_of_it->words[slot_of_class(c)]));
     held = (top - first_word) / sizeof(void*);
+    if (held > 0 && once(state.wires[c]) != 0) --held;  // a tripwire is no object
   }
   return std::min<std::size_t>(held, once(m.capacity));
 }

@@ -111,6 +111,11 @@ void leave(Heap* heap) {
   }
 }
 
+void leave_visited(Heap* heap) {
+  if (heap != current_heap && (is_parked(heap) || is_idle(heap))) return leave(heap);
+  heap->door.unlock();  // its owner collects when it needs to
+}
+
 bool help_waiting(Heap* heap) {
   const bool helps = has_waiting(heap) && (is_parked(heap) || is_idle(heap));
   if (helps) help(heap);

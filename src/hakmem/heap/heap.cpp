@@ -5,6 +5,7 @@
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 
@@ -105,6 +106,10 @@ void note_visit(Heap* heap) {
 
 }  // namespace
 
+void heap_free_slab(Heap* heap, Descriptor* slab) {
+  free_slab(heap->bins[class_of_slot(slab->slot)], slab);
+}
+
 void heap_reshelve(Heap* heap, Descriptor* slab) {
   const unsigned level = Bin::level_of(slab);
   if (level == slab->slab.level) return;
@@ -153,13 +158,13 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
 
 unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects, unsigned count) {
   const unsigned returned = slab_return_run(slab, objects, count);
+  note_returned();
   heap->bins[class_of_slot(slab->slot)].counters.flushed += returned;
   heap_reshelve(heap, slab);
   return returned;
 }
 
 unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count) {
-  spans_tick();
   note_visit(heap);
   const os::Locked inside(heap->door);
   return refill_inside(heap, k, end, count);

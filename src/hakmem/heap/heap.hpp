@@ -117,6 +117,9 @@ inline constexpr unsigned kDrainHelping = 256;
 // threads that found the door shut.
 void leave(Heap* heap);
 
+// The same for who passes by: a heap whose owner is at work is not helped.
+void leave_visited(Heap* heap);
+
 // In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
 // gone may have stood anywhere between its OR and its push.
 void pending_rebuild();
@@ -127,6 +130,9 @@ bool help_waiting(Heap* heap);
 // Puts the slab on the list where its filling belongs; frees it when it is empty and there are
 // enough of those. The caller holds the door.
 void heap_reshelve(Heap* heap, Descriptor* slab);
+
+// Takes an empty slab out of the heap and gives its span back. The caller holds the door.
+void heap_free_slab(Heap* heap, Descriptor* slab);
 
 // A slab of class `c` with something to give, taken over from a parked heap; null if the few that
 // were looked at have none. Helps idle heaps on the way. The caller holds the door of `heap`.

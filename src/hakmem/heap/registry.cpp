@@ -2,6 +2,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/heap/holes.hpp"
 
 namespace hakmem {
 
@@ -159,6 +160,7 @@ void fork_child() {
     if (!heap->parked.load(std::memory_order_relaxed)) park(heap);
   });
   pending_rebuild();
+  holes_reset();
   lock.reset();
 }
 

@@ -2,6 +2,7 @@
 
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/delay.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
@@ -68,6 +69,7 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
 
 void outbox_flush(Outbox& outbox) {
   if (outbox.charge == 0) return;
+  memory_tick();  // a thread may live on frees alone
   outbox.charge = 0;
   for (Parcel& place : outbox.parcels) {
     if (place.mask == 0) continue;
@@ -102,6 +104,7 @@ unsigned heap_drain(Heap* heap, unsigned slabs) {
       BinCounters& counters = heap->bins[class_of_slot(slab->slot)].counters;
       ++counters.collects;
       counters.collected += remote_collect(slab, summary);
+      note_returned();
       heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
       deliver(slab, owner);  // a late push: forward it

@@ -1,6 +1,7 @@
 #include "hakmem/heap/shared.hpp"
 
 #include "hakmem/arena/spans.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/slab/remote.hpp"
@@ -57,7 +58,7 @@ void shared_heap_close(Heap* heap) {
 }
 
 void* shared_allocate(Heap* heap, unsigned c) {
-  spans_tick();
+  memory_tick();
   const os::Locked inside(heap->door);
   return take_one(heap, c);
 }

@@ -5,6 +5,7 @@
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
@@ -27,6 +28,8 @@ constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
 // calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
 // what a program writes to needs its pages.
 constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
+// Freeing spans looks for what waited too long; slabs are looked at now and then.
+constexpr unsigned kVisitsPerTick = 16;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
@@ -161,6 +164,7 @@ void* move_by_copy(Descriptor* head, std::size_t size, Heap* heap) {
 }
 
 void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
+  if (config::limit() != 0) return nullptr;  // it is over what lies in arenas
   const Apart apart = apart_open(head, regions_for(size + reserved_for_start(head)));
   if (apart.head == nullptr) return nullptr;
   apart.head->large.moved_start = head->large.moved_start;
@@ -190,6 +194,11 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
   if (size > kMaxObjectBytes) return {nullptr, false};
   // A program that lives on large objects alone should see what waits in heaps, too.
   help_another();
+  // A lost count does no harm: relaxed, and no atomic addition.
+  static constinit std::atomic<unsigned> visits{0};
+  const unsigned visit = visits.load(std::memory_order_relaxed) + 1;
+  visits.store(visit, std::memory_order_relaxed);
+  if (visit % kVisitsPerTick == 0) memory_tick();
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};

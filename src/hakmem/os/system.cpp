@@ -50,7 +50,8 @@ std::uint64_t coarse_milliseconds() {
 
 void pause_microseconds(unsigned microseconds) {
   const int saved = errno;
-  const timespec time{0, static_cast<long>(microseconds) * 1000};
+  constexpr unsigned kSecond = 1000000;
+  const timespec time{microseconds / kSecond, static_cast<long>(microseconds % kSecond) * 1000};
   if (microseconds == 0) {
     sched_yield();
   } else {

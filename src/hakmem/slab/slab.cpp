@@ -3,45 +3,16 @@
 #include <algorithm>
 
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/slab/local_bits.hpp"
+#include "hakmem/slab/pages.hpp"
 
 namespace hakmem {
 namespace {
 
-// The local bitmap of a slab, wherever it lies. Outside bitmaps have a summary of the words that
-// are not zero, so that finding a free object never scans.
-class LocalBits {
- public:
-  explicit LocalBits(Descriptor* slab)
-      : slab_(slab),
-        outside_(class_of(slab).words > kInlineWords),
-        words_(outside_ ? outside_words(slab) : slab->slab.bits) {}
-
-  std::uint64_t word(unsigned w) const { return words_[w]; }
-
-  void store(unsigned w, std::uint64_t value) {
-    words_[w] = value;
-    if (!outside_) return;
-    const std::uint64_t bit = std::uint64_t{1} << w;
-    slab_->slab.summary = value != 0 ? slab_->slab.summary | bit : slab_->slab.summary & ~bit;
-  }
-
-  // The first word from `w` on that is not 0; there is one.
-  unsigned next_filled(unsigned w) const {
-    if (outside_) return lowest_bit(slab_->slab.summary);
-    while (words_[w] == 0) ++w;
-    return w;
-  }
-
- private:
-  static std::uint64_t* outside_words(const Descriptor* slab) {
-    return reinterpret_cast<std::uint64_t*>(arena_of(slab).local_bits.base) +
-           region_of(slab) * kMaxWords;
-  }
-
-  Descriptor* slab_;
-  bool outside_;
-  std::uint64_t* words_;
-};
+// Objects came back: there may be more pages to give back now.
+void wake(Descriptor* slab) {
+  if (slab->slab.rest == Rest::done) slab->slab.rest = Rest::resting;
+}
 
 constexpr const char* kNeverAllocated = "invalid pointer, never allocated:";
 
@@ -55,6 +26,7 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   span->slot = k.slot;
   span->start = static_cast<std::uint32_t>(colour % k.colours * kCacheLine);
   span->slab = SlabState{};
+  for (unsigned i = 1; i < k.regions; ++i) span[i].slab.given = 0;
   LocalBits bits(span);
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
@@ -78,6 +50,7 @@ void slab_destroy(Descriptor* slab) {
     LocalBits bits(slab);
     for (unsigned w = kHalfOfWords; w < words; ++w) bits.store(w, 0);
   }
+  if (HAK_UNLIKELY(slab->slab.holes)) slab_forget_holes(slab);
   tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
   slab->owner.store(0, std::memory_order_release);
 }
@@ -86,6 +59,8 @@ unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
   count = std::min<unsigned>(count, slab->slab.free);
   if (count == 0) return 0;
   slab->slab.free = static_cast<std::uint16_t>(slab->slab.free - count);
+  slab->slab.rest = Rest::busy;
+  if (HAK_UNLIKELY(slab->slab.holes)) return slab_take_beside_holes(slab, end, count);
   const SizeClass& k = class_of(slab);
   LocalBits bits(slab);
   char* first = memory_of(slab) + slab->start;
@@ -107,7 +82,10 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   count = std::min<unsigned>(count, k.capacity - slab->slab.frontier);
   char* next = memory_of(slab) + slab->start + std::size_t{slab->slab.frontier} * k.size;
   for (unsigned i = 0; i < count; ++i, next += k.size) *--end = next;
-  slab->slab.frontier = static_cast<std::uint16_t>(slab->slab.frontier + count);
+  const unsigned frontier = slab->slab.frontier + count;
+  if (HAK_UNLIKELY(slab->slab.holes)) slab_use_pages(slab, slab->slab.frontier, frontier);
+  slab->slab.frontier = static_cast<std::uint16_t>(frontier);
+  slab->slab.rest = Rest::busy;
   return count;
 }
 
@@ -140,6 +118,7 @@ unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count)
     bits.store(index / 64, word | bit);
   } while (++done < count);
   slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + done);
+  wake(slab);
   return done;
 }
 
@@ -156,6 +135,7 @@ void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
   }
   bits.store(w, word | mask);
   slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + count_bits(mask));
+  wake(slab);
 }
 
 }  // namespace hakmem

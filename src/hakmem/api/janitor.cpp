@@ -1,0 +1,88 @@
+#include "hakmem/api/janitor.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "hakmem/config/options.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/os/system.hpp"
+
+namespace hakmem {
+
+constinit std::atomic<bool> detail::janitor_missing{false};
+
+namespace {
+
+// What the thread's own calls need; thread-local storage of the program comes on top.
+constexpr std::size_t kStackBytes = std::size_t{64} << 10;
+constexpr std::uint64_t kShortestPause = 20;  // milliseconds
+constexpr std::uint64_t kLongestPause = 1000;
+// Caches that wait for the next thread have waited long enough after so many rounds in which
+// nothing else happened.
+constexpr unsigned kQuietRounds = 8;
+
+void tidy() {
+  for_each_heap([](Heap* heap) { help_waiting(heap); });
+  memory_tick();
+  holes_finish_round();
+}
+
+[[noreturn]] void* work(void*) {
+  const std::uint64_t shortest =
+      std::clamp(config::purge_delay() / 2, kShortestPause, kLongestPause);
+  std::uint64_t pause = shortest;
+  unsigned quiet = 0;
+  for (;;) {
+    os::pause_microseconds(static_cast<unsigned>(pause * 1000));
+    // A process that rests is woken less and less.
+    if (memory_waits()) {
+      pause = shortest;
+      quiet = 0;
+    } else {
+      pause = std::min(pause * 2, kLongestPause);
+      if (++quiet == kQuietRounds) parked_caches_release();
+    }
+    tidy();
+  }
+}
+
+// Starts a thread that no signal of the program's reaches.
+bool start_thread() {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return false;
+  const long least = sysconf(_SC_THREAD_STACK_MIN);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes,
+                            kStackBytes + (least > 0 ? static_cast<std::size_t>(least) : 0));
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const bool started = pthread_create(&thread, &attributes, work, nullptr) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+}  // namespace
+
+void janitor_request() {
+  if (config::background() != 0) detail::janitor_missing.store(true, std::memory_order_relaxed);
+}
+
+HAK_COLD void janitor_start() {
+  // pthread_create allocates, and comes back here.
+  if (!detail::janitor_missing.exchange(false, std::memory_order_relaxed)) return;
+  const int saved = errno;
+  start_thread();  // where that fails the process does without
+  errno = saved;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,144 @@
+// Memory given back from slabs: the hand that goes round.
+#include <sched.h>
+
+#include <cstring>
+#include <thread>
+
+#include "hakmem/heap/holes.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/slab/pages.hpp"
+#include "heap_support.hpp"
+
+namespace hakmem {
+namespace {
+
+#ifdef __x86_64__  // emulators may ignore the advice to purge
+
+constexpr unsigned kClass = 39;  // slabs of several regions: there are holes at any size of a page
+const Environment kSoon{{"HAKMEM_PURGE_DELAY", "20"}};
+
+// Slabs of which one object in twenty lives, and at least one. All are filled with their address.
+std::vector<void*> sparse_slabs(Heap* heap, unsigned c, unsigned slabs) {
+  std::vector<void*> live;
+  std::vector<void*> dead;
+  for (void* p : take_slabs(heap, c, slabs)) {
+    std::memset(p, static_cast<int>(address_of(p) >> 8 & 0xFF), kSizeClasses[c].size);
+    (slab_index_checked(slab_at(p), p) % 20 == 5 ? live : dead).push_back(p);
+  }
+  give_back(heap, dead);
+  return live;
+}
+
+void expect_untouched(const std::vector<void*>& live, unsigned c) {
+  for (const void* p : live) {
+    const auto* bytes = static_cast<const unsigned char*>(p);
+    const auto wanted = static_cast<unsigned char>(address_of(p) >> 8);
+    ASSERT_TRUE(std::all_of(bytes, bytes + kSizeClasses[c].size,
+                            [&](unsigned char byte) { return byte == wanted; }));
+  }
+}
+
+// Ticks until `done`; who waits in vain is ended by the test's time limit.
+template <typename Done>
+void tick_until(Done done) {
+  while (!done()) {
+    memory_tick();
+    sched_yield();
+  }
+}
+
+TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
+        const std::size_t slab_bytes = kSizeClasses[kClass].regions * kRegionBytes;
+        tick_until([&] { return bytes_given_back.load() >= 40 * slab_bytes / 8; });
+        expect_untouched(live, kClass);
+        // Once they are done, nothing is left to do.
+        static_cast<void>(holes_punch_all());
+        const std::uint64_t calls = os::memory_calls();
+        EXPECT_EQ(holes_punch_all(), 0u);
+        EXPECT_EQ(os::memory_calls(), calls);
+        // What comes back later is found, too.
+        const std::size_t before = bytes_given_back.load();
+        give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
+        tick_until(
+            [&] { return bytes_given_back.load() > before || heap->bins[kClass].slabs < 40; });
+        expect_untouched({live.begin() + static_cast<long>(live.size()) / 2, live.end()}, kClass);
+      },
+      kSoon);
+}
+
+TEST(Holes, EmptySlabsThatRestAreGivenBack) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        for (const unsigned c : {0u, 19u, 39u}) give_back(heap, take_slabs(heap, c, 3));
+        tick_until([] { return span_statistics().used == 0 && span_statistics().dirty == 0; });
+        for (const Bin& bin : heap->bins) EXPECT_EQ(bin.slabs, 0u);
+      },
+      kSoon);
+}
+
+TEST(Holes, AllHeapsAreReached) {
+  in_child(
+      [] {
+        Heap* sleeping = new_heap();
+        Heap* parked = new_heap();
+        std::vector<void*> live = sparse_slabs(sleeping, kClass, 3);
+        const std::size_t one = bytes_given_back.load();
+        for (void* p : sparse_slabs(parked, kClass, 3)) live.push_back(p);
+        heap_park(parked);
+        std::thread([&] {
+          tick_until([&] {
+            return slab_at(live.front())->slab.holes && slab_at(live.back())->slab.holes;
+          });
+        }).join();
+        EXPECT_GT(bytes_given_back.load(), one);
+        expect_untouched(live, kClass);
+        // A parked heap's slab with holes is adopted as it is.
+        Heap* other = heap_acquire();
+        EXPECT_EQ(other, parked);
+        heap_park(other);
+        const std::vector<void*> adopted = refill(sleeping, kClass, 200);
+        for (void* p : adopted) std::memset(p, 1, kSizeClasses[kClass].size);
+        expect_untouched(live, kClass);
+      },
+      kSoon);
+}
+
+TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> live = sparse_slabs(heap, kClass, 4);
+    EXPECT_EQ(bytes_given_back.load(), 0u);
+    heap->door.lock();
+    EXPECT_EQ(holes_punch_all(), 0u);
+    heap->door.unlock();
+    const std::size_t gone = holes_punch_all();
+    EXPECT_GT(gone, 4 * kSizeClasses[kClass].regions * kRegionBytes / 8);
+    EXPECT_EQ(bytes_given_back.load(), gone);
+    expect_untouched(live, kClass);
+  });
+}
+
+// Freed by others and not collected: those objects count as live.
+TEST(Holes, RemoteFreesInFlightKeepTheirPages) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> objects = take_slabs(heap, kClass, 2);
+    for (void* p : objects) std::memset(p, 1, kSizeClasses[kClass].size);
+    heap->door.lock();
+    free_remotely(objects);
+    EXPECT_EQ(slab_give_back(slab_at(objects[0])), 0u);
+    heap->door.unlock();
+    help(heap);
+    EXPECT_EQ(held(heap, kClass), 0u);
+  });
+}
+
+#endif
+
+}  // namespace
+}  // namespace hakmem
