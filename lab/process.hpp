@@ -54,7 +54,8 @@ class Process {
   Usage wait();
   void kill() const;
 
-  // The last line it wrote on standard error.
+  // What it wrote on standard error, the last 64 KiB; and the last line of that.
+  [[nodiscard]] std::string errors() const;
   [[nodiscard]] std::string complaint() const;
 
  private:
