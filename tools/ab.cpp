@@ -179,6 +179,8 @@ int compare(AbOptions options, const Words& program) {
   if (!options.witness.empty() && program.empty() && workload.threaded())
     throw UsageError("--witness instructions counts Mixed in one thread, or a command");
   experiment.sides = lab::parse_sides(options.sides, options.layouts, options.seed, is_hot_gate);
+  if (!options.witness.empty())
+    experiment.instructions = count_instructions(experiment.sides, workload, program);
 
   const std::unique_ptr<lab::PairSource> source =
       program.empty()
@@ -191,8 +193,6 @@ int compare(AbOptions options, const Words& program) {
         *source, experiment.threshold, experiment.budget_seconds, progress);
   }
   experiment.method = experiment.naive ? "naive: ten runs of A, then ten of B" : source->method();
-  if (!options.witness.empty())
-    experiment.instructions = count_instructions(experiment.sides, workload, program);
 
   const nlohmann::ordered_json json = lab::to_json(experiment);
   fmt::print("{}\n", options.json ? json.dump() : lab::to_text(json));
