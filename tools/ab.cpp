@@ -217,6 +217,7 @@ int compare(AbOptions options, const Words& program) {
       program.empty() ? lab::describe(workload) : fmt::format("{}", fmt::join(program, " "));
   if (!options.witness.empty() && program.empty() && workload.threaded())
     throw UsageError("--witness instructions counts Mixed in one thread, or a command");
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[Kpreparing the builds ...\r");
   experiment.sides = lab::parse_sides(options.sides, options.layouts, options.seed, is_hot_gate);
   if (!options.witness.empty())
     experiment.instructions = count_instructions(experiment.sides, workload, program);
