@@ -71,8 +71,9 @@ double read_seconds(const std::string& text) {
   const std::string unit = end;
   const double factor = unit == "m" ? 60 : 1;
   if (end == text.c_str() || (unit != "" && unit != "s" && unit != "m") ||
-      !(value * factor >= 0.1 && value * factor <= 86'400))
+      !(value * factor >= 0.1 && value * factor <= 86'400)) {
     throw UsageError(fmt::format("--budget {}: not a time such as 90s or 2m", text));
+  }
   return value * factor;
 }
 
@@ -175,13 +176,15 @@ int exit_code_of(lab::Verdict verdict) {
 void check_ledger(AbOptions& options) {
   if (options.ledger.empty()) {
     if (!options.entry.hypothesis.empty() || !options.entry.expect.empty() ||
-        !options.entry.risk.empty())
+        !options.entry.risk.empty()) {
       throw UsageError("--hypothesis, --expect and --risk belong to --ledger NAME");
+    }
     return;
   }
   if (options.entry.hypothesis.empty() || options.entry.expect.empty() ||
-      options.entry.risk.empty())
+      options.entry.risk.empty()) {
     throw UsageError("--ledger asks for --hypothesis, --expect and --risk");
+  }
   if (options.ledger_folder.empty()) options.ledger_folder = lab::ledger_folder();
   options.entry.name = options.ledger;
   lab::check_entry(options.entry);
