@@ -8,6 +8,17 @@ if(HAKMEM_SANITIZE)
   target_link_options(hakmem_flags INTERFACE -fsanitize=${HAKMEM_SANITIZE})
 endif()
 
+# Only hot gates can be frozen, and only to numbers.
+string(REPLACE "," ";" frozen "${HAKMEM_FREEZE}")
+file(READ ${PROJECT_SOURCE_DIR}/src/hakmem/config/options.def options)
+foreach(setting IN LISTS frozen)
+  string(REGEX REPLACE "^(HAKMEM_[A-Z0-9_]+)=[0-9]+$" "\"\\1\", hot," entry "${setting}")
+  string(FIND "${options}" "${entry}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "HAKMEM_FREEZE: ${setting} is not HOT_GATE=NUMBER, see options.def")
+  endif()
+endforeach()
+
 # The allocator: no RTTI, no exceptions, no guards around statics (they would need libstdc++), and
 # unwind tables all the same, because operator new lets std::bad_alloc pass.
 add_library(hakmem_core_flags INTERFACE)
@@ -22,5 +33,6 @@ target_compile_options(hakmem_core_flags INTERFACE
   -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free)
 target_compile_definitions(hakmem_core_flags INTERFACE
   $<$<STREQUAL:${HAKMEM_FLAVOUR},lab>:HAKMEM_LAB=1>
+  $<$<BOOL:${HAKMEM_FREEZE}>:HAKMEM_FREEZE="${HAKMEM_FREEZE}">
   $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
   $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)

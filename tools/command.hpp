@@ -4,9 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "lab/error.hpp"
 
 namespace hakmem::tools {
 
@@ -19,7 +20,8 @@ using Action = std::function<int(const Words& program)>;
 struct Command {
   std::string name;
   std::string summary;
-  // Adds the options to `app`. A subcommand that starts a program calls app.prefix_command().
+  // Adds the options to `app`. A subcommand that starts a program calls app.prefix_command(),
+  // or app.allow_extras() where the program must stand behind "--".
   Action (*describe)(CLI::App& app);
 };
 
@@ -33,9 +35,7 @@ struct Registration {
 };
 
 // The command line makes no sense: thrown by actions for what CLI11 cannot see. Exit code 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using lab::UsageError;
 
 // The exit code of `hakmem` for usage errors, and for failures of its own; a program that is
 // started gives its own code, or 126 (cannot be executed) or 127 (not found) as in a shell.
