@@ -124,18 +124,27 @@ Apart apart_open(const Descriptor* span, std::size_t regions) {
   return {head, moved};
 }
 
-bool apart_resize(Descriptor* head, std::size_t regions) {
+bool apart_grow(Descriptor* head, std::size_t regions) {
   char* const old = head->large.apart;
-  std::size_t now = regions;
+  std::size_t grown = regions;
   withdraw(head);
-  void* base = regions < head->regions ? os::remap(old, bytes_of(head), regions << kRegionShift)
-                                       : remap_roomy(old, bytes_of(head), now);
+  void* base = remap_roomy(old, bytes_of(head), grown);
   if (base != nullptr) {
-    publish(head, base, now);
+    publish(head, base, grown);
   } else {
     publish(head, old, head->regions);
   }
   return base != nullptr;
+}
+
+// Not by mremap: emulators may move what shrinks.
+void apart_shrink(Descriptor* head, std::size_t regions) {
+  char* const base = head->large.apart;
+  const std::size_t kept = regions << kRegionShift;
+  const std::size_t given = bytes_of(head) - kept;
+  withdraw(head);
+  os::release(base + kept, given);
+  publish(head, base, regions);
 }
 
 void apart_close(Descriptor* head) {

@@ -40,8 +40,11 @@ struct Apart {
 // span is the caller's still, and on failure it is as before.
 Apart apart_open(const Descriptor* span, std::size_t regions);
 
-// Grows, moving where needed, or shrinks where it stands. False: it is as before.
-bool apart_resize(Descriptor* head, std::size_t regions);
+// Grows, moving where needed. False: it is as before.
+bool apart_grow(Descriptor* head, std::size_t regions);
+
+// Gives back what lies behind.
+void apart_shrink(Descriptor* head, std::size_t regions);
 
 // Unmaps it. Its start is remembered for a while.
 void apart_close(Descriptor* head);

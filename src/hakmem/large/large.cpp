@@ -122,7 +122,8 @@ bool resize(Descriptor* head, std::size_t size) {
       arena.id(region_of(head) + i).store(kRegionInterior, std::memory_order_relaxed);
     }
   } else if (is_apart(head)) {
-    if (regions < kLeastApart || !apart_resize(head, regions)) return false;
+    if (regions < kLeastApart) return false;
+    if (regions < head->regions) apart_shrink(head, regions);
   } else if (regions < head->regions) {
     Descriptor* tail = span_split(head, regions);
     tiny_region_id_write_header(tail, kRegionUnused, kRegionUnused);
@@ -180,7 +181,7 @@ void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
 void* grow_apart(Descriptor* head, std::size_t size, Heap* heap) {
   Heap* home = head->large.heap != 0 ? heap_by_id(head->large.heap) : nullptr;
   if (home != nullptr) delist(head);
-  const bool grown = apart_resize(head, regions_for(size + reserved_for_start(head)));
+  const bool grown = apart_grow(head, regions_for(size + reserved_for_start(head)));
   set_usable(head);
   head->large.heap = 0;
   if (grown) home = heap;

@@ -43,7 +43,7 @@ void* map(std::size_t bytes);
 // nothing has changed.
 void* move_out(void* p, std::size_t bytes);
 
-// Changes the size of memory from map, move_out or remap; it may move. What is added reads as zero.
+// Grows memory from map, move_out or remap; it may move. What is added reads as zero.
 // Null when it cannot be had, and then nothing has changed.
 void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 
