@@ -24,3 +24,8 @@ target_compile_definitions(hakmem_core_flags INTERFACE
   $<$<STREQUAL:${HAKMEM_FLAVOUR},lab>:HAKMEM_LAB=1>
   $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
   $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)
+# What a profiler walks and names: frame pointers in leaves too, no call turned into a jump, lines.
+if(HAKMEM_OUTLINE)
+  target_compile_options(hakmem_core_flags INTERFACE -g -fno-omit-frame-pointer
+    -fno-optimize-sibling-calls -mno-omit-leaf-frame-pointer)
+endif()
