@@ -21,11 +21,19 @@ std::uint64_t peak_rss_kib() {
   return line == nullptr ? 0 : std::strtoull(line + std::strlen("VmHWM:"), nullptr, 10);
 }
 
-std::uint64_t cpu_nanoseconds() {
+namespace {
+
+std::uint64_t nanoseconds_of(clockid_t clock) {
   timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
+
+}  // namespace
+
+std::uint64_t cpu_nanoseconds() { return nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID); }
+
+std::uint64_t wall_nanoseconds() { return nanoseconds_of(CLOCK_MONOTONIC); }
 
 }  // namespace bench

@@ -12,4 +12,6 @@ std::uint64_t peak_rss_kib();
 // CPU time of this process in nanoseconds: what other processes do in between does not count.
 std::uint64_t cpu_nanoseconds();
 
+std::uint64_t wall_nanoseconds();
+
 }  // namespace bench

@@ -4,9 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "lab/error.hpp"
 
 namespace hakmem::tools {
 
@@ -33,9 +34,7 @@ struct Registration {
 };
 
 // The command line makes no sense: thrown by actions for what CLI11 cannot see. Exit code 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using lab::UsageError;
 
 // The exit code of `hakmem` for usage errors, and for failures of its own; a program that is
 // started gives its own code, or 126 (cannot be executed) or 127 (not found) as in a shell.

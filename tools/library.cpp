@@ -6,7 +6,6 @@
 
 #include <cstring>
 #include <fstream>
-#include <initializer_list>
 
 // The ELF header of the running command, which the linker provides.
 extern "C" __attribute__((visibility("hidden"))) const ElfW(Ehdr) __ehdr_start;
@@ -15,27 +14,19 @@ namespace hakmem::tools {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-fs::path find(const std::string& name, std::initializer_list<const char*> folders) {
+fs::path own_library() {
   // Not /proc/self/exe: there are containers without /proc.
   const auto* started_as = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   if (started_as == nullptr) return {};
   std::error_code error;
-  const fs::path own_folder = fs::canonical(started_as, error).parent_path();
+  const fs::path folder = fs::canonical(started_as, error).parent_path();
   if (error) return {};
-  for (const char* relative : folders) {
-    const fs::path candidate = own_folder / relative / name;
+  for (const char* relative : {".", HAKMEM_BIN_TO_LIB}) {
+    const fs::path candidate = folder / relative / HAKMEM_LIBRARY_NAME;
     if (fs::is_regular_file(candidate, error)) return candidate.lexically_normal();
   }
   return {};
 }
-
-}  // namespace
-
-fs::path own_library() { return find(HAKMEM_LIBRARY_NAME, {".", HAKMEM_BIN_TO_LIB}); }
-
-fs::path own_helper(const std::string& name) { return find(name, {".", HAKMEM_BIN_TO_HELPERS}); }
 
 fs::path source_tree() {
   std::error_code error;

@@ -38,9 +38,8 @@ std::string made_library(Made kind, std::string& why) {
   const bool outlined = kind == Made::outlined;
   const fs::path tree = source_tree();
   if (tree.empty()) {
-    const fs::path beside = own_helper(outlined ? "libhakmem-outlined.so" : HAKMEM_LIBRARY_NAME);
-    if (beside.empty()) why = "the source tree that this command was built in is gone";
-    return beside;
+    why = "the source tree that this command was built from is not there";
+    return {};
   }
   if (!has_program("cmake")) {
     why = "cmake is not installed (script/setup build)";

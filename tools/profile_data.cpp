@@ -55,25 +55,25 @@ Share share_of(std::uint64_t count, std::uint64_t total) {
   return {p, std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
-Profile make_profile(const Sampling& sampling, const Subject& subject) {
+Profile make_profile(const Sampling& sampling, const lab::Allocator& allocator) {
   Profile profile;
-  profile.subject = subject;
+  profile.allocator = allocator;
   profile.method = sampling.method;
   profile.samples = sampling.stacks.size();
   profile.has_callers = sampling.has_callers;
   if (!sampling.note.empty()) profile.notes.push_back(sampling.note);
-  if (!subject.library.empty()) profile.library_id = id_of_file(subject.library);
+  if (!allocator.library.empty()) profile.library_id = id_of_file(allocator.library);
 
   std::error_code ignored;
-  const fs::path library = fs::canonical(subject.library, ignored);
+  const fs::path library = fs::canonical(allocator.library, ignored);
   const auto of_allocator = [&](const Frame& frame) {
-    if (!subject.library.empty()) return fs::path(frame.object) == library;
+    if (!allocator.library.empty()) return fs::path(frame.object) == library;
     return frame.object.find("/libc.so") != std::string::npos && is_libc_allocator(frame.function);
   };
   std::map<std::pair<std::string, std::string>, FunctionShare> functions;
   for (const Stack& stack : sampling.stacks) {
     std::set<std::pair<std::string, std::string>> seen;
-    bool allocator = false;
+    bool inside = false;
     bool allocating = false;
     bool freeing = false;
     for (const Frame& frame : stack) {
@@ -90,11 +90,11 @@ Profile make_profile(const Sampling& sampling, const Subject& subject) {
         ++function.offsets[frame.offset];
       }
       if (seen.insert(key).second) ++function.with_callees;
-      allocator = allocator || ours;
+      inside = inside || ours;
       allocating = allocating || (ours && is_allocating(frame.function));
       freeing = freeing || (ours && is_freeing(frame.function));
     }
-    profile.in_allocator += allocator ? 1 : 0;
+    profile.in_allocator += inside ? 1 : 0;
     profile.allocating += allocating ? 1 : 0;
     profile.freeing += freeing && !allocating ? 1 : 0;
   }
@@ -138,9 +138,9 @@ Json to_json(const Profile& profile) {
   }
   const bool callers = profile.has_callers;
   return {{"kind", "hakmem profile"},
-          {"allocator", {{"name", profile.subject.name},
-                         {"library", profile.subject.library},
-                         {"version", profile.subject.version},
+          {"allocator", {{"name", profile.allocator.name},
+                         {"library", profile.allocator.library},
+                         {"version", profile.version},
                          {"id", profile.library_id}}},
           {"command", profile.command},
           {"method", profile.method},
@@ -165,8 +165,8 @@ Profile read_profile(const std::string& file) {
     const Json document = Json::parse(stream);
     if (document.at("kind") != "hakmem profile") throw std::invalid_argument("another kind");
     Profile profile;
-    profile.subject = {document["allocator"]["name"], document["allocator"]["library"],
-                       document["allocator"]["version"]};
+    profile.allocator = {document["allocator"]["name"], document["allocator"]["library"], {}};
+    profile.version = document["allocator"]["version"];
     profile.library_id = document["allocator"]["id"];
     profile.command = document.at("command");
     profile.method = document.at("method");

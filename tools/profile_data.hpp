@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "allocators.hpp"
+#include "lab/allocator.hpp"
 #include "samples.hpp"
 
 namespace hakmem::tools {
@@ -35,7 +35,8 @@ struct Slowdown {
 };
 
 struct Profile {
-  Subject subject;
+  lab::Allocator allocator;
+  std::string version;     // "" where the library does not tell
   std::string library_id;  // tells one build from another
   std::string command;
   std::string method;
@@ -52,7 +53,7 @@ struct Profile {
   std::vector<std::string> notes;
 };
 
-Profile make_profile(const Sampling& sampling, const Subject& subject);
+Profile make_profile(const Sampling& sampling, const lab::Allocator& allocator);
 
 // A number for the file's contents.
 std::string id_of_file(const std::string& path);

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "library.hpp"
+#include "lab/companion.hpp"
 #include "sampler/format.hpp"
 #include "symbols.hpp"
 
@@ -83,8 +83,7 @@ void read_samples(const fs::path& file, Symbols& symbols, std::vector<Stack>& st
 
 Sampling sample_by_timer(const std::vector<std::string>& words, const std::string& library,
                          int rate, Output output) {
-  const fs::path sampler = own_helper("libhakmem_sampler.so");
-  if (sampler.empty()) throw std::runtime_error("libhakmem_sampler.so is not beside the command");
+  const fs::path sampler = lab::companion("libhakmem_sampler.so");
   const TemporaryFolder folder;
   const std::string preload = library.empty() ? sampler.string() : library + ":" + sampler.string();
   const Finished run = run_child(words,

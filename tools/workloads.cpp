@@ -2,55 +2,74 @@
 
 #include <fmt/format.h>
 
-#include "library.hpp"
+#include <algorithm>
+
+#include "lab/companion.hpp"
 
 namespace hakmem::tools {
+namespace {
 
-const std::vector<BuiltIn>& built_in_workloads() {
-  static const std::vector<BuiltIn> all = {
-      {"mixed", false, 400, 1023, "random malloc and free, 400 slots, 16 to 1,039 B"},
-      {"mixed-64k", false, 65'536, 255, "the same, 65,536 slots, 16 to 271 B"},
-      {"mixed-1m", false, 1'000'000, 1023, "the same, a million slots, 16 to 1,039 B"},
-      {"larson", true, 0, 0, "threads replace objects of tables that they pass on"},
-      {"pairs", true, 0, 0, "one thread allocates, another frees"},
-      {"1to3", true, 0, 0, "one thread allocates, three free"},
-      {"3to1", true, 0, 0, "three threads allocate, one frees"},
-      {"migrating", true, 0, 0, "objects swapped between threads that end and start"},
-      {"short-lived", true, 0, 0, "threads that allocate a few hundred objects and end"},
-      {"cache-thrash", true, 0, 0, "every thread writes into small objects of its own"},
-      {"cache-scratch", true, 0, 0, "the same, after one thread handed out neighbours"},
-      {"mixed-threads", true, 0, 0, "mixed, a table of 400 for each thread"},
-      {"web-server", true, 0, 0, "requests pass through three threads"},
-  };
-  return all;
-}
+struct SizeOfMixed {
+  const char* name;
+  std::uint64_t working_set;
+  std::uint64_t size_mask;
+};
 
-const BuiltIn& workload_named(const std::string& name) {
+// Those that the project is held to.
+constexpr SizeOfMixed kMixed[] = {
+    {"mixed", 400, 1023}, {"mixed-64k", 65'536, 255}, {"mixed-1m", 1'000'000, 1023}};
+
+}  // namespace
+
+std::string workload_names() {
   std::string names;
-  for (const BuiltIn& workload : built_in_workloads()) {
-    if (workload.name == name) return workload;
-    names += (names.empty() ? "" : ", ") + workload.name;
+  for (const SizeOfMixed& mixed : kMixed) names += std::string(mixed.name) + ", ";
+  for (const std::string& name : lab::threaded_workloads()) {
+    if (name != "mixed") names += name + ", ";
   }
-  throw UsageError(fmt::format("no workload '{}'; there are {}", name, names));
+  names.resize(names.size() - 2);
+  return names;
 }
 
-std::string bench_program(const std::string& name) {
-  const std::string program = own_helper(name);
-  if (program.empty()) {
-    throw std::runtime_error(fmt::format(
-        "{} is neither beside this command nor installed; build all of the project", name));
+lab::Workload workload_named(const std::string& name, unsigned threads) {
+  lab::Workload workload;
+  for (const SizeOfMixed& mixed : kMixed) {
+    if (name != mixed.name || (threads > 0 && name == "mixed")) continue;
+    workload.working_set = mixed.working_set;
+    workload.size_mask = mixed.size_mask;
+    return workload;
   }
-  return program;
+  workload.name = name;
+  workload.threads = threads;
+  if (threads == 0) {
+    workload.threads = std::max(2U, static_cast<unsigned>(lab::allowed_cpus().size()));
+  }
+  const auto& known = lab::threaded_workloads();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    throw UsageError(fmt::format("no workload '{}'; there are {}", name, workload_names()));
+  }
+  lab::check_workload(workload);
+  return workload;
 }
 
-Words command_of(const BuiltIn& workload, std::uint64_t operations, unsigned threads) {
+std::string short_name(const lab::Workload& workload) {
+  for (const SizeOfMixed& mixed : kMixed) {
+    if (!workload.threaded() && workload.working_set == mixed.working_set &&
+        workload.size_mask == mixed.size_mask) {
+      return mixed.name;
+    }
+  }
+  return workload.name;
+}
+
+Words command_of(const lab::Workload& workload, std::uint64_t operations) {
   const std::string count = std::to_string(operations);
-  if (!workload.threaded) {
-    return {bench_program("bench_random_mixed_hakmem_minimal"), "--no-syscall-count", count,
-            std::to_string(workload.working_set), "1", std::to_string(workload.size_mask)};
+  if (workload.threaded()) {
+    return {lab::companion("threads_worker"), workload.name, std::to_string(workload.threads),
+            count, "1"};
   }
-  const std::string name = workload.name == "mixed-threads" ? "mixed" : workload.name;
-  return {bench_program("threads_worker"), name, std::to_string(threads), count, "1"};
+  return {lab::companion("bench_random_mixed_hakmem_minimal"), "--no-syscall-count", count,
+          std::to_string(workload.working_set), "1", std::to_string(workload.size_mask)};
 }
 
 }  // namespace hakmem::tools

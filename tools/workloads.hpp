@@ -1,32 +1,25 @@
-// The built-in workloads: those of bench/, by name.
+// The built-in workloads as the command line names them.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "command.hpp"
+#include "lab/workload.hpp"
 
 namespace hakmem::tools {
 
-struct BuiltIn {
-  std::string name;
-  bool threaded;
-  // Of Mixed alone.
-  std::uint64_t working_set;
-  std::uint64_t size_mask;
-  std::string meaning;
-};
+// "mixed", "mixed-64k" and "mixed-1m" run in one thread, the others in `threads` (0: one for each
+// CPU, at least 2); "mixed" with threads is the threaded one. Throws UsageError with the names.
+lab::Workload workload_named(const std::string& name, unsigned threads);
 
-const std::vector<BuiltIn>& built_in_workloads();
+// All the names, for --help.
+std::string workload_names();
 
-// Throws UsageError, with the names that there are.
-const BuiltIn& workload_named(const std::string& name);
+// The name on the command line: "mixed-64k", "larson", ...
+std::string short_name(const lab::Workload& workload);
 
-// The command that runs it for about so many operations.
-Words command_of(const BuiltIn& workload, std::uint64_t operations, unsigned threads);
-
-// The path of a program of bench/. Throws when the benchmarks are neither built nor installed.
-std::string bench_program(const std::string& name);
+// The command that runs it once, for about so many operations, and prints what it measured.
+Words command_of(const lab::Workload& workload, std::uint64_t operations);
 
 }  // namespace hakmem::tools

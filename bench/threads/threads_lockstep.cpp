@@ -5,25 +5,20 @@
 // The processes are started anew several times, as memory layout moves a process for all its life.
 // Prints one JSON object. script/bench-threads calls it for each workload and makes tables.
 #include <fmt/core.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "../bootstrap.h"
-#include "side.h"
+#include "lab/bootstrap.hpp"
+#include "lab/lockstep.hpp"
 
 namespace {
 
-using bench::Allocator;
-using bench::Side;
-using bench::SideFailure;
+namespace lab = hakmem::lab;
+using lab::Allocator;
 using nlohmann::json;
 
 struct Options {
@@ -44,12 +39,6 @@ struct Result {
   std::vector<double> wall;  // nanoseconds of an operation
   std::vector<double> cpu;
   std::vector<json> reports;  // what the processes printed
-};
-
-// Which allocator, by its place in the list, and why.
-struct Fault {
-  std::size_t who;
-  std::string why;
 };
 
 [[noreturn]] void complain(const std::string& message, int code) {
@@ -90,21 +79,12 @@ Options read_options(int argc, char** argv) {
   return options;
 }
 
-std::vector<Allocator> read_allocators(const std::vector<std::string>& words) {
-  std::vector<Allocator> allocators;
-  for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == 0 || equals == std::string::npos)
-      complain(fmt::format("'{}' is not name=library.so", word), 2);
-    Allocator allocator{word.substr(0, equals), word.substr(equals + 1)};
-    if (!allocator.library.empty()) {
-      if (access(allocator.library.c_str(), R_OK) != 0)
-        complain(fmt::format("{}: cannot read {}", allocator.name, allocator.library), 2);
-      allocator.library = std::filesystem::absolute(allocator.library);
-    }
-    allocators.push_back(std::move(allocator));
-  }
-  return allocators;
+lab::Workload workload_of(const Options& options) {
+  lab::Workload workload;
+  workload.name = options.workload;
+  workload.threads = options.threads;
+  workload.latency = options.latency;
+  return workload;
 }
 
 std::size_t rounds_of(const Options& options) {
@@ -120,7 +100,7 @@ class Comparison {
         allocators_(std::move(allocators)),
         results_(allocators_.size()) {}
 
-  // Throws Fault.
+  // Throws SideFailure.
   void run() {
     for (std::size_t set = 0; set < options_.sets; ++set) run_set(set + 1);
   }
@@ -132,61 +112,31 @@ class Comparison {
   }
 
  private:
-  // Runs `action` on behalf of an allocator, so that a failure bears its place.
-  template <class Action>
-  auto guarded(std::size_t who, Action action) {
-    try {
-      return action();
-    } catch (const SideFailure& failure) {
-      throw Fault{who, failure.what()};
-    }
-  }
-
   void run_set(std::size_t seed) {
-    const std::string program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "threads_worker";
-    std::vector<std::string> command = {program, options_.workload,
-                                        std::to_string(options_.threads), "turns",
-                                        std::to_string(seed)};
-    if (options_.latency) command.emplace_back("--latency");
-    std::vector<Side> sides;
-    sides.reserve(allocators_.size());
+    lab::SetPlan plan;
+    plan.workload = workload_of(options_);
+    plan.pace = lab::calibrate(plan.workload, allocators_[0], options_.slice_ms, -1);
+    plan.rounds = rounds_of(options_);
+    plan.patience_seconds = options_.patience;
+    const lab::SetResult done = lab::run_set(plan, allocators_, seed);
     for (std::size_t i = 0; i < allocators_.size(); ++i) {
-      sides.emplace_back(command, allocators_[i], options_.patience);
-      guarded(i, [&] { return sides[i].take_turn(4 * options_.slice_ms); });
-    }
-    for (Result& result : results_) {
-      result.wall_ratios.emplace_back();
-      result.cpu_ratios.emplace_back();
-    }
-    const std::size_t rounds = rounds_of(options_);
-    for (std::size_t round = 0; round < rounds; ++round) run_round(sides, round);
-    for (std::size_t i = 0; i < sides.size(); ++i)
-      results_[i].reports.push_back(json::parse(guarded(i, [&] { return sides[i].finish(); })));
-  }
-
-  void run_round(std::vector<Side>& sides, std::size_t round) {
-    const std::size_t count = sides.size();
-    std::vector<double> wall(count);
-    std::vector<double> cpu(count);
-    for (std::size_t turn = 0; turn < count; ++turn) {
-      const std::size_t step = round % 2 == 0 ? turn : count - 1 - turn;
-      const std::size_t who = (step + round / 2) % count;
-      const Side::Turn took = guarded(who, [&] { return sides[who].take_turn(options_.slice_ms); });
-      const double operations = static_cast<double>(std::max<std::uint64_t>(1, took.operations));
-      wall[who] = static_cast<double>(took.wall_nanoseconds) / operations;
-      cpu[who] = static_cast<double>(took.cpu_nanoseconds) / operations;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      results_[i].wall_ratios.back().push_back(wall[i] / wall[0]);
-      results_[i].cpu_ratios.back().push_back(cpu[i] / cpu[0]);
-      results_[i].wall.push_back(wall[i]);
-      results_[i].cpu.push_back(cpu[i]);
+      Result& result = results_[i];
+      std::vector<double>& wall_ratios = result.wall_ratios.emplace_back();
+      std::vector<double>& cpu_ratios = result.cpu_ratios.emplace_back();
+      for (std::size_t round = 0; round < plan.rounds; ++round) {
+        const lab::Turn& turn = done.turns[i][round];
+        const lab::Turn& first = done.turns[0][round];
+        wall_ratios.push_back(turn.wall() / first.wall());
+        cpu_ratios.push_back(turn.cpu() / first.cpu());
+        result.wall.push_back(turn.wall());
+        result.cpu.push_back(turn.cpu());
+      }
+      result.reports.push_back(json::parse(done.reports[i].text));
     }
   }
 
   static json estimate(const std::vector<std::vector<double>>& ratios) {
-    const bench::Estimate estimate = bench::estimate(ratios);
+    const lab::Estimate estimate = lab::estimate(ratios);
     return {{"median", estimate.median}, {"low", estimate.low}, {"high", estimate.high}};
   }
 
@@ -195,7 +145,7 @@ class Comparison {
     std::vector<double> values;
     for (const json& report : result.reports)
       values.push_back(report.at(json::json_pointer(path)).get<double>());
-    return bench::median(values);
+    return lab::median(values);
   }
 
   static double total(const Result& result, const std::string& path) {
@@ -222,8 +172,8 @@ class Comparison {
     json summary = {{"name", allocators_[i].name},
                     {"time", estimate(result.wall_ratios)},
                     {"cpu", estimate(result.cpu_ratios)},
-                    {"ns", bench::median(result.wall)},
-                    {"cpu_ns", bench::median(result.cpu)},
+                    {"ns", lab::median(result.wall)},
+                    {"cpu_ns", lab::median(result.cpu)},
                     {"peak_mb", reported(result, "/peak_rss_kib") * 1024 / 1e6},
                     {"fairness", reported(result, "/fairness")}};
     for (const char* call : {"malloc_ns", "free_ns"})
@@ -240,8 +190,8 @@ class Comparison {
 
 int main(int argc, char** argv) try {
   const Options options = read_options(argc, argv);
-  std::vector<Allocator> allocators = read_allocators(options.allocators);
-  signal(SIGPIPE, SIG_IGN);  // a dead process is reported, not died of
+  lab::check_workload(workload_of(options));
+  std::vector<Allocator> allocators = lab::parse_allocators(options.allocators);
   json output = {{"workload", options.workload}, {"threads", options.threads},
                  {"slice_ms", options.slice_ms}, {"sets", options.sets},
                  {"rounds", rounds_of(options)}, {"failed", json::object()},
@@ -252,7 +202,7 @@ int main(int argc, char** argv) try {
       comparison.run();
       output["allocators"] = comparison.summary();
       break;
-    } catch (const Fault& fault) {
+    } catch (const lab::SideFailure& fault) {
       // Begin anew without it: ratios to an allocator that dropped out would have no other side.
       output["failed"][allocators[fault.who].name] = fault.why;
       allocators.erase(allocators.begin() + static_cast<std::ptrdiff_t>(fault.who));
@@ -260,6 +210,8 @@ int main(int argc, char** argv) try {
   }
   fmt::print("{}\n", output.dump());
   return 0;
+} catch (const lab::UsageError& error) {
+  complain(error.what(), 2);
 } catch (const std::exception& error) {
   complain(error.what(), 1);
 }

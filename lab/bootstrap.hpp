@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace bench {
+namespace hakmem::lab {
 
 struct Estimate {
   double median;
@@ -19,4 +19,4 @@ Estimate estimate(const std::vector<std::vector<double>>& groups);
 // Reorders `samples`, which is not empty.
 double median(std::vector<double>& samples);
 
-}  // namespace bench
+}  // namespace hakmem::lab

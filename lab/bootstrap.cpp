@@ -1,10 +1,10 @@
-#include "bootstrap.h"
+#include "lab/bootstrap.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <random>
 
-namespace bench {
+namespace hakmem::lab {
 
 double median(std::vector<double>& samples) {
   const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
@@ -34,4 +34,4 @@ Estimate estimate(const std::vector<std::vector<double>>& groups) {
   return {median(pooled), medians[kDraws * 25 / 1000], medians[kDraws * 975 / 1000]};
 }
 
-}  // namespace bench
+}  // namespace hakmem::lab
