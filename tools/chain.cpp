@@ -53,6 +53,7 @@ Model ask_llvm_mca(const std::vector<Instruction>& path, const std::string& proc
 #endif
   const Json document = run_llvm_mca(assembly, processor);
   Model model;
+  model.processor = document.at("TargetInfo").at("CPUName");
   for (const Json& region : document.at("CodeRegions")) {
     const Json& list = region.at("InstructionInfoView").at("InstructionList");
     if (region.at("Name") == "load") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "machine_code.hpp"
@@ -15,6 +16,7 @@ struct Model {
     int uops = 0;
     bool loads = false;
   };
+  std::string processor;
   std::vector<Cost> costs;  // by instruction
   int load_latency = 0;     // of a plain load
   double cycles = 0;        // for one time through, when many follow each other

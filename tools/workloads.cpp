@@ -13,11 +13,12 @@ struct SizeOfMixed {
   const char* name;
   std::uint64_t working_set;
   std::uint64_t size_mask;
+  double operations_per_second;  // roughly
 };
 
 // Those that the project is held to.
 constexpr SizeOfMixed kMixed[] = {
-    {"mixed", 400, 1023}, {"mixed-64k", 65'536, 255}, {"mixed-1m", 1'000'000, 1023}};
+    {"mixed", 400, 1023, 3e7}, {"mixed-64k", 65'536, 255, 2e7}, {"mixed-1m", 1'000'000, 1023, 4e6}};
 
 }  // namespace
 
@@ -60,6 +61,14 @@ std::string short_name(const lab::Workload& workload) {
     }
   }
   return workload.name;
+}
+
+std::uint64_t operations_in(const lab::Workload& workload, double seconds) {
+  double speed = 2e6;
+  for (const SizeOfMixed& mixed : kMixed) {
+    if (short_name(workload) == mixed.name) speed = mixed.operations_per_second;
+  }
+  return static_cast<std::uint64_t>(std::max(1.0, seconds * speed));
 }
 
 Words command_of(const lab::Workload& workload, std::uint64_t operations) {

@@ -19,6 +19,9 @@ std::string workload_names();
 // The name on the command line: "mixed-64k", "larson", ...
 std::string short_name(const lab::Workload& workload);
 
+// About as many operations as take so long.
+std::uint64_t operations_in(const lab::Workload& workload, double seconds);
+
 // The command that runs it once, for about so many operations, and prints what it measured.
 Words command_of(const lab::Workload& workload, std::uint64_t operations);
 
