@@ -24,8 +24,7 @@ target_compile_definitions(hakmem_core_flags INTERFACE
   $<$<STREQUAL:${HAKMEM_FLAVOUR},lab>:HAKMEM_LAB=1>
   $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
   $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)
-# What a profiler walks and names: frame pointers in leaves too, no call turned into a jump, lines.
+# What a profiler needs to see who calls: lines and unwind tables, no call turned into a jump.
 if(HAKMEM_OUTLINE)
-  target_compile_options(hakmem_core_flags INTERFACE -g -fno-omit-frame-pointer
-    -fno-optimize-sibling-calls -mno-omit-leaf-frame-pointer)
+  target_compile_options(hakmem_core_flags INTERFACE -g -fno-optimize-sibling-calls)
 endif()

@@ -140,7 +140,8 @@ void print_listing(const Analysis& analysis) {
     const std::string source =
         place == last ? "" : fmt::format("{:<22} {}", place, sources.line(instruction.file, instruction.line));
     last = place;
-    std::string line = fmt::format("{:<9x} {:<58} {}", instruction.address, instruction.text, source);
+    std::string line = fmt::format("{:<9x} {:<58} {}", instruction.address,
+                                   instruction.text.substr(0, 58), source);
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
   }
@@ -173,6 +174,7 @@ void print_chain(const Analysis& analysis, const AsmOptions& options) {
         "{:>3}{} {:>5.0f} {:>6.0f} {:>5.0f}  {:<52}{}{}", i, link.critical ? '*' : ' ', link.start,
         link.finish, link.slack, analysis.path[i].text.substr(0, 52), waits,
         movable ? fmt::format("  movable store: {:.0f} cycles later at no cost", link.slack) : "");
+    line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);
   }
   fmt::print("*: on the critical path\n");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -33,10 +32,6 @@ std::map<std::string, double> parse_perf_stat(const std::string& text) {
   return events;
 }
 
-std::string file_name(const std::string& path) {
-  return std::filesystem::path(path).filename().string();
-}
-
 }  // namespace
 
 std::map<std::string, double> count_by_hardware(const std::vector<std::string>& words,
@@ -62,9 +57,8 @@ std::map<std::string, double> count_by_hardware(const std::vector<std::string>& 
 
 Simulation parse_cachegrind(const std::string& text) {
   std::vector<std::string> names;
-  std::map<std::pair<std::string, std::string>, SimulatedFunction> functions;
+  std::map<std::string, SimulatedFunction> functions;
   SimulatedFunction* current = nullptr;
-  std::string file;
   Simulation simulation;
   const auto add = [&](SimulatedFunction& to, const std::vector<std::uint64_t>& counts) {
     for (std::size_t i = 0; i < std::min(names.size(), counts.size()); ++i) {
@@ -81,13 +75,10 @@ Simulation parse_cachegrind(const std::string& text) {
     if (line.rfind("events:", 0) == 0) {
       std::istringstream words(line.substr(7));
       names.assign(std::istream_iterator<std::string>(words), {});
-    } else if (line.rfind("fl=", 0) == 0) {
-      file = file_name(line.substr(3));
     } else if (line.rfind("fn=", 0) == 0) {
       const std::string name = without_parameters(line.substr(3));
-      current = &functions[{name, file}];
+      current = &functions[name];  // in parts, one for each source file of what is inlined
       current->name = name;
-      current->file = file;
     } else if (!line.empty() && line[0] >= '0' && line[0] <= '9' && current != nullptr) {
       std::istringstream words(line);
       std::uint64_t number = 0;

@@ -18,7 +18,6 @@ std::map<std::string, double> count_by_hardware(const std::vector<std::string>& 
 
 struct SimulatedFunction {
   std::string name;
-  std::string file;  // of the source; "???" without debug information
   std::uint64_t instructions = 0;
   std::uint64_t fetch_misses = 0;   // first-level instruction cache
   std::uint64_t data_misses = 0;    // first-level data cache

@@ -135,7 +135,7 @@ void add_implied(const std::string& name, std::size_t operands, Effects& effects
     touch({"rdi", "rsi", "rdx", "rcx", "r8", "r9", "rsp"},
           {"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "flags"});
   }
-  if (starts_with_one_of(name, {"ret"})) touch({"rsp", "rax"}, {"rsp"});
+  if (starts_with_one_of(name, {"ret"})) touch({"rsp"}, {"rsp"});
   if (starts_with_one_of(name, {"cmpxchg"})) touch({"rax"}, {"rax"});
   if (starts_with_one_of(name, {"cltq", "cwtl"})) touch({"rax"}, {"rax"});
   if (starts_with_one_of(name, {"cqto", "cltd"})) touch({"rax"}, {"rdx"});

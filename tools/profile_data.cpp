@@ -23,21 +23,25 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_allocating(const std::string& name) {
-  return name.rfind("operator new", 0) == 0 ||
-         is_one_of(name, {"malloc", "calloc", "realloc", "reallocarray", "aligned_alloc",
-                          "posix_memalign", "memalign", "valloc", "pvalloc", "hak_malloc"});
+bool has_part(const std::string& name, std::initializer_list<const char*> parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](const char* part) {
+    return name.find(part) != std::string::npos;
+  });
 }
 
+// By the name of an entry, in the words that all allocators use: free, je_sdallocx, operator delete.
 bool is_freeing(const std::string& name) {
-  return name.rfind("operator delete", 0) == 0 ||
-         is_one_of(name, {"free", "cfree", "free_sized", "free_aligned_sized", "hak_free"});
+  return has_part(name, {"free", "delete", "dalloc", "dealloc"});
+}
+
+bool is_allocating(const std::string& name) {
+  return !is_freeing(name) && has_part(name, {"alloc", "new", "memalign"});
 }
 
 // libc's own malloc lives among other things: there, these names are the allocator.
 bool is_libc_allocator(const std::string& name) {
-  return is_allocating(name) || is_freeing(name) ||
-         is_one_of(name, {"_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate",
+  return is_one_of(name, {"malloc", "free", "calloc", "realloc", "aligned_alloc", "memalign",
+                          "posix_memalign", "_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate",
                           "unlink_chunk", "sysmalloc", "systrim", "tcache_init", "__libc_malloc",
                           "__libc_free", "__libc_calloc", "__libc_realloc", "cfree@GLIBC_2.2.5"});
 }
@@ -73,9 +77,7 @@ Profile make_profile(const Sampling& sampling, const lab::Allocator& allocator) 
   std::map<std::pair<std::string, std::string>, FunctionShare> functions;
   for (const Stack& stack : sampling.stacks) {
     std::set<std::pair<std::string, std::string>> seen;
-    bool inside = false;
-    bool allocating = false;
-    bool freeing = false;
+    const Frame* entry = nullptr;  // the allocator's outermost
     for (const Frame& frame : stack) {
       const std::pair key(frame.function, fs::path(frame.object).filename().string());
       FunctionShare& function = functions[key];
@@ -90,13 +92,12 @@ Profile make_profile(const Sampling& sampling, const lab::Allocator& allocator) 
         ++function.offsets[frame.offset];
       }
       if (seen.insert(key).second) ++function.with_callees;
-      inside = inside || ours;
-      allocating = allocating || (ours && is_allocating(frame.function));
-      freeing = freeing || (ours && is_freeing(frame.function));
+      if (ours) entry = &frame;
     }
-    profile.in_allocator += inside ? 1 : 0;
-    profile.allocating += allocating ? 1 : 0;
-    profile.freeing += freeing && !allocating ? 1 : 0;
+    if (entry == nullptr) continue;
+    ++profile.in_allocator;
+    profile.allocating += is_allocating(entry->function) ? 1 : 0;
+    profile.freeing += is_freeing(entry->function) ? 1 : 0;
   }
   for (auto& [key, function] : functions) profile.functions.push_back(std::move(function));
   std::stable_sort(profile.functions.begin(), profile.functions.end(),

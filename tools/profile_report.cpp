@@ -108,7 +108,7 @@ void print_simulation(const ProfileReport& report, std::size_t rows) {
              "last level)\n");
   fmt::print("{:<40} {:>8} {:>13} {:>6} {:>8} {:>8} {:>8} {:>8}\n", "function", "instr. %",
              "instructions", "IPC", "I1 miss", "D1 miss", "LL miss", "branch");
-  print_simulated({"all", "", simulation.total.instructions, simulation.total.fetch_misses,
+  print_simulated({"all", simulation.total.instructions, simulation.total.fetch_misses,
                    simulation.total.data_misses, simulation.total.last_misses,
                    simulation.total.branch_misses},
                   all);

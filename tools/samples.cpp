@@ -43,7 +43,7 @@ Sampling sample_by_perf(const std::vector<std::string>& words, const std::string
   const TemporaryFolder folder;
   const std::string data = folder.path() / "perf.data";
   std::vector<std::string> command = {"perf", "record", "-q", "-o", data, "-F",
-                                      std::to_string(rate), "--call-graph", "fp", "-e"};
+                                      std::to_string(rate), "--call-graph", "dwarf,2048", "-e"};
   Sampling sampling;
   for (const char* event : {"cpu-clock", "cpu-clock:u"}) {
     std::vector<std::string> probe = {"perf", "record", "-q", "-o", data, "-e", event, "--", "true"};
@@ -106,12 +106,24 @@ Sampling sample_by_timer(const std::vector<std::string>& words, const std::strin
 
 std::string without_parameters(const std::string& name) {
   int depth = 0;
+  std::size_t begin = 0;
   for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name.compare(i, 21, "(anonymous namespace)") == 0) {
+      i += 20;
+      continue;
+    }
+    if (name.compare(i, 8, "operator") == 0 && depth == 0) {
+      // "operator()", "operator<", "operator new": none of these ends here.
+      const std::size_t parameters = name.find('(', i + 8 + (name.compare(i + 8, 2, "()") == 0));
+      return name.substr(begin, parameters == std::string::npos ? parameters : parameters - begin);
+    }
     if (name[i] == '<') ++depth;
     if (name[i] == '>') --depth;
-    const bool anonymous = name.compare(i, 21, "(anonymous namespace)") == 0;
-    if (name[i] == '(' && depth == 0 && i > 0 && !anonymous) return name.substr(0, i);
+    // What a template returns stands before its name.
+    if (name[i] == ' ' && depth == 0) begin = i + 1;
+    if (name[i] == '(' && depth == 0 && i > begin) return name.substr(begin, i - begin);
   }
+  // Without parameters there is no return type: "[clone .cold]" and the like are part of the name.
   return name;
 }
 

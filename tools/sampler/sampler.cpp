@@ -1,18 +1,18 @@
 // A preloaded timer that notes where a program is: what `hakmem profile` uses where perf cannot be.
 //
-// SIGPROF comes as the process uses CPU time. Its handler stores the interrupted address and the
-// return addresses along the frame pointers, in a file mapped from the start (SAMPLER_OUTPUT and the
-// process id), then the program's map of libraries when it ends. It never allocates, and reads the
-// stack through the kernel, so that a register that is no frame pointer does no harm.
+// SIGPROF comes as the process uses CPU time. Its handler stores the interrupted address and those of
+// the callers, as unwind tables tell them, in a file mapped from the start (SAMPLER_OUTPUT and the
+// process id). When the program ends, its map of libraries is written beside it.
+#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -30,33 +30,31 @@ std::atomic<std::size_t> used;
 char maps_name[512];
 pid_t owner;
 
-void read_registers(void* context, std::uintptr_t* pc, std::uintptr_t* frame) {
+std::uintptr_t interrupted_at(void* context) {
   const mcontext_t& machine = static_cast<ucontext_t*>(context)->uc_mcontext;
 #if defined(__x86_64__)
-  *pc = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
-  *frame = static_cast<std::uintptr_t>(machine.gregs[REG_RBP]);
+  return static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
 #else
-  *pc = machine.pc;
-  *frame = machine.regs[29];
+  return machine.pc;
 #endif
 }
 
 void note(int, siginfo_t*, void* context) {
+  const int error = errno;
   const std::size_t place = used.fetch_add(1, std::memory_order_relaxed);
-  if (place >= kSamples) return;
-  Sample& sample = samples[place];
-  std::uintptr_t frame = 0;
-  read_registers(context, &sample.addresses[0], &frame);
-  for (std::size_t depth = 1; depth < kDepth && frame % sizeof frame == 0 && frame != 0; ++depth) {
-    std::uintptr_t words[2];  // the caller's frame, the return address
-    iovec here{words, sizeof words};
-    iovec there{reinterpret_cast<void*>(frame), sizeof words};
-    if (process_vm_readv(owner, &here, 1, &there, 1, 0) != sizeof words) break;
-    if (words[1] == 0) break;
-    sample.addresses[depth] = words[1];
-    if (words[0] <= frame) break;
-    frame = words[0];
+  if (place < kSamples) {
+    Sample& sample = samples[place];
+    sample.addresses[0] = interrupted_at(context);
+    // Our own frames and the kernel's come first, then the interrupted one.
+    void* frames[kDepth + 4];
+    const int count = backtrace(frames, kDepth + 4);
+    std::size_t depth = 0;
+    for (int i = 0; i < count && depth < kDepth; ++i) {
+      const auto address = reinterpret_cast<std::uintptr_t>(frames[i]);
+      if (depth > 0 || address == sample.addresses[0]) sample.addresses[depth++] = address;
+    }
   }
+  errno = error;
 }
 
 void copy_maps() {
@@ -88,6 +86,9 @@ __attribute__((constructor)) void begin() {
   if (memory == MAP_FAILED) return;
   samples = static_cast<Sample*>(memory);
   copy_maps();
+  // The first call loads the unwinder, and allocates: not in a signal handler.
+  void* frame = nullptr;
+  backtrace(&frame, 1);
 
   struct sigaction action{};
   action.sa_sigaction = note;
