@@ -1,6 +1,7 @@
 // measure_run PRELOAD INPUT OUTPUT COMMAND...: runs a command (PRELOAD may be empty) with files as
 // its input and output, and prints one line:
-//   EXIT_CODE SIGNAL USER_MICROSECONDS SYSTEM_MICROSECONDS PEAK_RSS_KIB
+//   EXIT_CODE SIGNAL USER_MICROSECONDS SYSTEM_MICROSECONDS PEAK_RSS_KIB PAGE_FAULTS
+//   WALL_MICROSECONDS
 // The figures cover the command and the processes it waited for. This program exists to be small:
 // the kernel counts the parent's memory at the moment of fork into a child's peak RSS. It is linked
 // statically for the same reason.
@@ -13,10 +14,17 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 namespace {
 
 long long microseconds(const timeval& time) { return time.tv_sec * 1'000'000LL + time.tv_usec; }
+
+long long wall_microseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1'000'000LL + now.tv_nsec / 1000;
+}
 
 void move_to(int fd, int place) {
   if (fd < 0 || dup2(fd, place) < 0) _exit(126);
@@ -43,6 +51,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: measure_run PRELOAD INPUT OUTPUT COMMAND...\n", stderr);
     return 2;
   }
+  const long long start = wall_microseconds();
   const pid_t child = fork();
   if (child < 0) {
     std::perror("measure_run: fork");
@@ -52,8 +61,10 @@ int main(int argc, char** argv) {
   int status = 0;
   rusage usage{};
   if (wait4(child, &status, 0, &usage) != child) return 1;
-  std::printf("%d %d %lld %lld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+  const long long wall = wall_microseconds() - start;
+  std::printf("%d %d %lld %lld %ld %ld %lld\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0, microseconds(usage.ru_utime),
-              microseconds(usage.ru_stime), usage.ru_maxrss);
+              microseconds(usage.ru_stime), usage.ru_maxrss, usage.ru_minflt + usage.ru_majflt,
+              wall);
   return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "mixed.h"
 #include "number_argument.h"
+#include "plant.h"
 #include "process_status.h"
 
 namespace {
@@ -22,11 +23,13 @@ bool answer(const void* bytes, std::size_t size) {
   return write(STDOUT_FILENO, bytes, size) == static_cast<ssize_t>(size);
 }
 
-bool take_turn(bench::Mixed& mixed, std::uint64_t lead_in, std::uint64_t operations) {
+bool take_turn(bench::Mixed& mixed, const bench::Plant& plant, std::uint64_t lead_in,
+               std::uint64_t operations) {
   if (!mixed.run(lead_in)) return false;
   const std::uint64_t wall = bench::wall_nanoseconds();
   const std::uint64_t cpu = bench::cpu_nanoseconds();
   if (!mixed.run(operations)) return false;
+  plant.spin_after(bench::cpu_nanoseconds() - cpu);
   const Turn turn{operations, bench::wall_nanoseconds() - wall, bench::cpu_nanoseconds() - cpu};
   return answer(&turn, sizeof turn);
 }
@@ -52,8 +55,9 @@ int main(int argc, char** argv) {
                      static_cast<std::uint32_t>(values[kSizeMask]),
                      static_cast<std::uint32_t>(values[kSeed]));
   if (!mixed.ready()) return 1;
+  const bench::Plant plant;
   std::uint64_t operations = 0;
   while (read(STDIN_FILENO, &operations, sizeof operations) == sizeof operations)
-    if (!take_turn(mixed, values[kLeadIn], operations)) return 1;
+    if (!take_turn(mixed, plant, values[kLeadIn], operations)) return 1;
   return report() ? 0 : 1;
 }

@@ -152,12 +152,17 @@ Usage Process::wait() {
   return usage;
 }
 
-std::string Process::complaint() const {
-  std::array<char, 4096> text{};
+std::string Process::errors() const {
+  constexpr off_t kMost = 65536;
   const off_t end = lseek(errors_, 0, SEEK_END);
-  const off_t begin = std::max<off_t>(0, end - static_cast<off_t>(text.size()));
-  const ssize_t length = pread(errors_, text.data(), text.size(), begin);
-  std::string lines(text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, length)));
+  std::string text(static_cast<std::size_t>(std::clamp<off_t>(end, 0, kMost)), '\0');
+  const ssize_t length = pread(errors_, text.data(), text.size(), std::max<off_t>(0, end - kMost));
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, length)));
+  return text;
+}
+
+std::string Process::complaint() const {
+  std::string lines = errors();
   while (!lines.empty() && lines.back() == '\n') lines.pop_back();
   if (lines.empty()) return "(no message)";
   return lines.substr(lines.rfind('\n') + 1);

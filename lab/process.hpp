@@ -13,10 +13,10 @@
 namespace hakmem::lab {
 
 struct Launch {
-  std::vector<std::string> command;  // the program's path, and its arguments
-  std::string preload;               // a library; empty: nothing, whatever our own environment says
-  Variables environment;             // set over our own environment
-  int cpu = -1;                      // where it is pinned; -1: wherever we may run
+  std::vector<std::string> command = {};  // the program's path, and its arguments
+  std::string preload = {};    // a library; empty: nothing, whatever our own environment says
+  Variables environment = {};  // set over our own environment
+  int cpu = -1;                // where it is pinned; -1: wherever we may run
 };
 
 // What the kernel counted of a process and those it waited for.
@@ -54,7 +54,8 @@ class Process {
   Usage wait();
   void kill() const;
 
-  // The last line it wrote on standard error.
+  // What it wrote on standard error, the last 64 KiB; and the last line of that.
+  [[nodiscard]] std::string errors() const;
   [[nodiscard]] std::string complaint() const;
 
  private:

@@ -44,7 +44,9 @@ std::string describe(const Workload& workload) {
 }
 
 double usual_slice_ms(const Workload& workload) {
-  return workload.threaded() ? std::max(15.0, workload.threads * 1.0) : 1.0;
+  if (workload.threaded()) return std::max(15.0, workload.threads * 1.0);
+  // A large working set is slow to run through.
+  return workload.working_set > 500'000 ? 5.0 : workload.working_set > 20'000 ? 2.0 : 1.0;
 }
 
 Pace calibrate(const Workload& workload, const Allocator& allocator, double slice_ms, int cpu) {

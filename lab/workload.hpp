@@ -36,7 +36,7 @@ std::string describe(const Workload& workload);
 // The names that `name` may have with threads.
 const std::vector<std::string>& threaded_workloads();
 
-// A turn of 1 ms for Mixed, of 15 ms and more for threads.
+// A turn of 1 to 5 ms for Mixed, of 15 ms and more for threads.
 double usual_slice_ms(const Workload& workload);
 
 // The lengths at which a turn of `allocator` takes so long: asked of a process of its own.

@@ -47,7 +47,7 @@ def run(program, library, folder):
         return Run(fault=f"no end after {LONGEST_RUN} s")
     if "cannot be preloaded" in errors:
         return Run(fault=first_line(errors))
-    code, killer, user, system, peak = (int(word) for word in figures.split())
+    code, killer, user, system, peak = (int(word) for word in figures.split()[:5])
     if killer:
         return Run(fault=f"killed by {signal.Signals(killer).name}. {first_line(errors)}")
     if code:

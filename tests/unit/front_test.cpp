@@ -321,7 +321,7 @@ TEST(ThreadTest, WithoutMetadataThereIsNoCacheButMemoryStillComes) {
         };
         // What a thread needs, to be given back in time: blocks are never divided.
         std::vector<std::pair<void*, std::size_t>> kept;
-        for (const std::size_t bytes : {4096, 4096, 8192, 16384}) {
+        for (const std::size_t bytes : {4096, 8192, 8192, 16384}) {
           kept.emplace_back(metadata_allocate(bytes), bytes);
         }
         exhaust();

@@ -281,8 +281,12 @@ bool span_grow(Descriptor* head, std::size_t regions) {
 
 void spans_tick() {
   if (dirty_regions.load(std::memory_order_relaxed) == 0) return;
+  // All threads come by here at every visit: one look at each tick of the clock will do, and spares
+  // them the lock's cache line.
+  static constinit std::atomic<std::uint64_t> looked_at{0};
   const std::uint64_t now = os::coarse_milliseconds();
-  if (!lock.try_lock()) return;
+  if (looked_at.load(std::memory_order_relaxed) == now || !lock.try_lock()) return;
+  looked_at.store(now, std::memory_order_relaxed);
   purge_while([&](const Descriptor* span) { return too_old(span, now); });
   lock.unlock();
 }

@@ -21,9 +21,10 @@ constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 constexpr std::size_t kClassShare = 4;
 // So many threads have their full budget; more share what these would have.
 constexpr std::uint32_t kFullBudgets = 8;
-// In so many visits through the slow door one class is looked at for idleness, and what the outbox
-// holds is sent off.
+// In so many visits through the slow door one class is looked at for idleness.
 constexpr unsigned kVisitsPerLook = 16;
+// ... and what the outbox holds is sent off, full or not.
+constexpr unsigned kVisitsPerFlush = 256;
 
 struct Policy {
   unsigned first_capacity;
@@ -161,7 +162,7 @@ void note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
   if (++t.visits % kVisitsPerLook != 0) return;
-  outbox_flush(t.outbox);
+  if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
   look_at(t.visits / kVisitsPerLook % kClasses);
 }
 

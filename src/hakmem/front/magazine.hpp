@@ -26,9 +26,10 @@ struct Magazine {
 };
 static_assert(sizeof(Magazine) == 16);
 
-// The thread's first arrays share the page with its state and move away when they grow.
+// The thread's first arrays share the page with its state and move away when they grow. What lies
+// behind that page is touched by threads that free others' objects.
 struct alignas(kCacheLine) ThreadState {
-  static constexpr std::size_t kPage = 4096;
+  static constexpr std::size_t kBytes = 8192;
 
   std::size_t budget_used;  // bytes of objects the arrays have places for
   std::uint32_t visits;     // through the slow door
@@ -36,13 +37,13 @@ struct alignas(kCacheLine) ThreadState {
   std::uint16_t turn;   // which starter heap comes first
   std::uint8_t victim;  // class whose places were last looked at for others
   bool starts;          // classes begin with starter objects
-  Outbox outbox;
   Magazine magazines[kClasses];
-  void* first_words[(kPage - 4 * sizeof(std::size_t) - sizeof(Outbox) -
+  void* first_words[(kBytes - 4 * sizeof(std::size_t) - sizeof(Outbox) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
+  Outbox outbox;
 };
-static_assert(sizeof(ThreadState) <= ThreadState::kPage);
+static_assert(sizeof(ThreadState) <= ThreadState::kBytes);
 
 // Starter objects that a thread gets of each class before it has an array for it.
 inline constexpr unsigned kStarterObjects = 24;

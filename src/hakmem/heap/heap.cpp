@@ -16,6 +16,9 @@ namespace {
 constexpr std::uint32_t kVisitsPerLook = 8;
 constexpr std::uint32_t kMostWaiting = 128;
 constexpr std::uint32_t kLooksPerDrain = 8;
+// Objects of such a size are worth collecting before others are taken that are not in any cache, or
+// were never touched.
+constexpr std::uint32_t kCollectFirst = 1024;
 
 void free_slab(Bin& bin, Descriptor* slab) {
   bin.remove(slab);
@@ -122,6 +125,7 @@ void trim_inside(Heap* heap) {
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
   drain_if_due(heap);
+  if (k.size >= kCollectFirst) heap_drain(heap, kDrainAtOnce);
   const unsigned c = class_of_slot(k.slot);
   Bin& bin = heap->bins[c];
   unsigned done = 0;

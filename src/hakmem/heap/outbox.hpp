@@ -13,7 +13,7 @@ namespace hakmem {
 // A table of parcels by a hash; one that is in the way of another is sent off. What a thread holds
 // back is bounded: each object counts with its size and kObjectCharge.
 struct Outbox {
-  static constexpr unsigned kParcels = 64;
+  static constexpr unsigned kParcels = 256;
   static constexpr std::size_t kObjectCharge = 256;
   static constexpr std::size_t kMostCharge = std::size_t{256} << 10;
 
