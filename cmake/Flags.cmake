@@ -10,6 +10,15 @@ endif()
 
 # The allocator: no RTTI, no exceptions, no guards around statics (they would need libstdc++), and
 # unwind tables all the same, because operator new lets std::bad_alloc pass.
+# Only hot gates can be frozen, and only to numbers.
+string(REPLACE "," ";" frozen "${HAKMEM_FREEZE}")
+file(READ ${PROJECT_SOURCE_DIR}/src/hakmem/config/options.def options)
+foreach(setting IN LISTS frozen)
+  if(NOT setting MATCHES "^(HAKMEM_[A-Z0-9_]+)=[0-9]+$" OR NOT options MATCHES "\"${CMAKE_MATCH_1}\", hot,")
+    message(FATAL_ERROR "HAKMEM_FREEZE: ${setting} is not HOT_GATE=NUMBER, see options.def")
+  endif()
+endforeach()
+
 add_library(hakmem_core_flags INTERFACE)
 target_link_libraries(hakmem_core_flags INTERFACE hakmem_flags)
 target_include_directories(hakmem_core_flags INTERFACE
@@ -22,6 +31,7 @@ target_compile_options(hakmem_core_flags INTERFACE
   -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free)
 target_compile_definitions(hakmem_core_flags INTERFACE
   $<$<STREQUAL:${HAKMEM_FLAVOUR},lab>:HAKMEM_LAB=1>
+  $<$<BOOL:${HAKMEM_FREEZE}>:HAKMEM_FREEZE="${HAKMEM_FREEZE}">
   $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
   $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)
 # What a profiler needs to see who calls: lines and unwind tables, no call turned into a jump.

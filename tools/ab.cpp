@@ -22,7 +22,7 @@ constexpr const char* kFooter =
     R"(A and B:
   name=library.so            any malloc that can be preloaded
   null, glibc, mimalloc ...  the floor, libc's, an installed peer
-  hakmem[:GATE=VALUE,...]    a build of ours; a hot gate makes a build of its own, in 16 layouts
+  hakmem[:GATE=VALUE,...]    a build of ours; a hot gate makes a build of its own, in 48 layouts
   ANY:VARIABLE=VALUE,...     the same with settings in the environment
 
 Examples:
@@ -44,7 +44,7 @@ struct AbOptions {
   std::string budget = "110s";
   std::string method = "lockstep";
   std::string witness;
-  std::size_t layouts = 16;
+  std::size_t layouts = 48;
   std::uint64_t seed = 0;
   bool json = false;
   bool exit_code = false;

@@ -53,8 +53,9 @@ std::vector<Row> read_table() {
     row.lean = config::option_default(i, Profile::lean);
     row.hot = info.kind == config::Kind::hot;
     row.frozen = row.hot && hot_is_frozen;
-    // What is compiled in is the adopted form, whatever the profile.
-    row.value = row.frozen ? row.balanced : config::option_value(i);
+    // What is compiled in holds whatever the profile.
+    row.value =
+        row.frozen ? config::frozen_value(info.variable, row.balanced) : config::option_value(i);
     rows.push_back(std::move(row));
   }
   return rows;

@@ -68,14 +68,35 @@ const char* profile_name(Profile profile);
 // "release" or "lab".
 const char* flavour();
 
-#define X(name, variable, kind, unit, speed, balanced, lean, help) HAK_OPTION_##kind(name, balanced)
-#define HAK_OPTION_cold(name, frozen) \
+// To what the release flavour freezes a hot gate: its adopted form, or for an experiment another
+// one, named by the build as HAKMEM_FREEZE="VARIABLE=VALUE,...".
+constexpr std::uint64_t frozen_value(const char* variable, std::uint64_t adopted) {
+#ifdef HAKMEM_FREEZE
+  for (const char* at = HAKMEM_FREEZE; *at != '\0';) {
+    const char* name = variable;
+    while (*name != '\0' && *at == *name) ++at, ++name;
+    const bool found = *name == '\0' && *at == '=';
+    while (*at != '\0' && *at != '=') ++at;
+    std::uint64_t value = 0;
+    for (at += *at == '='; *at >= '0' && *at <= '9'; ++at)
+      value = value * 10 + static_cast<std::uint64_t>(*at - '0');
+    if (found) return value;
+    while (*at == ',') ++at;
+  }
+#endif
+  (void)variable;
+  return adopted;
+}
+
+#define X(name, variable, kind, unit, speed, balanced, lean, help) \
+  HAK_OPTION_##kind(name, variable, balanced)
+#define HAK_OPTION_cold(name, variable, adopted) \
   inline std::uint64_t name() { return value_of(Option::name); }
 #ifdef HAKMEM_LAB
-#define HAK_OPTION_hot(name, frozen) HAK_OPTION_cold(name, frozen)
+#define HAK_OPTION_hot HAK_OPTION_cold
 #else
-#define HAK_OPTION_hot(name, frozen) \
-  constexpr std::uint64_t name() { return frozen; }
+#define HAK_OPTION_hot(name, variable, adopted) \
+  constexpr std::uint64_t name() { return frozen_value(variable, adopted); }
 #endif
 #include "hakmem/config/options.def"
 #undef HAK_OPTION_hot
