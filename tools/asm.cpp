@@ -74,7 +74,8 @@ class Sources {
 std::string choose_library(const AsmOptions& options, const std::optional<Profile>& profile) {
   if (options.library) {
     if (!is_loadable(*options.library)) {
-      throw UsageError(fmt::format("--lib {}: not a shared library of this machine", *options.library));
+      throw UsageError(
+          fmt::format("--lib {}: not a shared library of this machine", *options.library));
     }
     return fs::absolute(*options.library);
   }
@@ -134,11 +135,14 @@ void print_listing(const Analysis& analysis) {
     }
     std::string place;
     if (!instruction.file.empty()) {
-      place = fmt::format("{}:{}", fs::path(instruction.file).filename().string(), instruction.line);
+      place =
+          fmt::format("{}:{}", fs::path(instruction.file).filename().string(), instruction.line);
     }
     // A line's text once, where it begins.
     const std::string source =
-        place == last ? "" : fmt::format("{:<22} {}", place, sources.line(instruction.file, instruction.line));
+        place == last
+            ? ""
+            : fmt::format("{:<22} {}", place, sources.line(instruction.file, instruction.line));
     last = place;
     std::string line = fmt::format("{:<9x} {:<58} {}", instruction.address,
                                    instruction.text.substr(0, 58), source);
@@ -162,8 +166,8 @@ void print_chain(const Analysis& analysis, const AsmOptions& options) {
       "longest dependency chain: {:.0f} cycles, a load taking {:.0f}\n\n",
       model.processor, analysis.path.size(), model.cycles, model.ipc, 100 * model.stalled,
       chain.length, load_latency);
-  fmt::print("{:>3}  {:>5} {:>6} {:>5}  {:<52} {}\n", "#", "start", "finish", "slack", "instruction",
-             "waits for");
+  fmt::print("{:>3}  {:>5} {:>6} {:>5}  {:<52} {}\n", "#", "start", "finish", "slack",
+             "instruction", "waits for");
   for (std::size_t i = 0; i < analysis.path.size(); ++i) {
     const Link& link = chain.links[i];
     const bool movable = std::find(chain.movable_stores.begin(), chain.movable_stores.end(), i) !=
@@ -201,12 +205,11 @@ Json to_json(const Analysis& analysis) {
   Json instructions = Json::array();
   for (const Instruction& instruction : analysis.function.instructions) {
     const auto count = analysis.samples.find(instruction.address - analysis.function.address);
-    instructions.push_back(
-        {{"address", instruction.address},
-         {"text", instruction.text},
-         {"file", instruction.file},
-         {"line", instruction.line},
-         {"samples", count == analysis.samples.end() ? 0 : count->second}});
+    instructions.push_back({{"address", instruction.address},
+                            {"text", instruction.text},
+                            {"file", instruction.file},
+                            {"line", instruction.line},
+                            {"samples", count == analysis.samples.end() ? 0 : count->second}});
   }
   Json document = {{"function", analysis.function.name},
                    {"library", analysis.library},
@@ -268,7 +271,8 @@ Action describe_asm(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--load-latency", options->load_latency, "Cycles that a load takes")
       ->check(CLI::IsMember({4, 10, 40, 75}));
-  app.add_option("--cpu", options->processor, "The processor that llvm-mca models (default: this one)")
+  app.add_option("--cpu", options->processor,
+                 "The processor that llvm-mca models (default: this one)")
       ->type_name("NAME");
   app.add_flag("--json", options->json, "Print a JSON document");
   app.footer(kExamples);

@@ -64,9 +64,9 @@ std::vector<lab::Allocator> choose_allocators(const BenchOptions& options) {
   if (options.allocators.empty()) {
     for (lab::Allocator& peer : lab::installed_peers()) allocators.push_back(std::move(peer));
   }
-  const bool has_null =
-      std::find_if(allocators.begin(), allocators.end(),
-                   [](const auto& one) { return one.name == "null"; }) != allocators.end();
+  const bool has_null = std::find_if(allocators.begin(), allocators.end(), [](const auto& one) {
+                          return one.name == "null";
+                        }) != allocators.end();
   if (!has_null) allocators.insert(allocators.begin(), lab::parse_allocator("null"));
   return allocators;
 }
@@ -76,14 +76,15 @@ std::string number(const std::optional<double>& value, const char* format) {
 }
 
 void print_table(const BenchTable& table) {
-  fmt::print("{}: time relative to {}; {} sets of processes, {} turns of each\n", table.title,
-             table.reference, table.sets, table.rounds);
+  fmt::print("{}: time relative to {}; {} sets of processes, {} turns of each in all\n",
+             table.title, table.reference, table.sets, table.rounds);
   const bool latency = table.workload.threaded();
-  std::vector<std::string> head = {"allocator", "version", "time",  "95 % interval", "ns/op",
+  std::vector<std::string> head = {"allocator", "version", "time",   "95 % interval", "ns/op",
                                    "of floor",  "peak MB", "faults", "mem. calls/op"};
   if (latency) {
     for (const char* call : {"malloc", "free"}) {
-      for (const char* share : {"p50", "p99", "p99.9"}) head.push_back(fmt::format("{} {}", call, share));
+      for (const char* share : {"p50", "p99", "p99.9"})
+        head.push_back(fmt::format("{} {}", call, share));
     }
   }
   std::vector<std::vector<std::string>> lines = {head};
@@ -123,17 +124,17 @@ Json to_json(const BenchTable& table) {
   };
   Json rows = Json::array();
   for (const BenchRow& row : table.rows) {
-    rows.push_back({{"name", row.name},
-                    {"version", row.version},
-                    {"time", estimate(row.time)},
-                    {"ns", row.nanoseconds},
-                    {"share_of_floor", row.floor ? estimate(*row.floor) : Json(nullptr)},
-                    {"peak_mb", row.peak_mb},
-                    {"page_faults", row.faults},
-                    {"memory_calls_per_operation",
-                     row.memory_calls ? Json(*row.memory_calls) : Json(nullptr)},
-                    {"malloc_ns", percentiles(row.malloc_calls)},
-                    {"free_ns", percentiles(row.free_calls)}});
+    rows.push_back(
+        {{"name", row.name},
+         {"version", row.version},
+         {"time", estimate(row.time)},
+         {"ns", row.nanoseconds},
+         {"share_of_floor", row.floor ? estimate(*row.floor) : Json(nullptr)},
+         {"peak_mb", row.peak_mb},
+         {"page_faults", row.faults},
+         {"memory_calls_per_operation", row.memory_calls ? Json(*row.memory_calls) : Json(nullptr)},
+         {"malloc_ns", percentiles(row.malloc_calls)},
+         {"free_ns", percentiles(row.free_calls)}});
   }
   Json failed = Json::object();
   for (const auto& [who, why] : table.failed) failed[who] = why;
@@ -170,7 +171,8 @@ class Progress {
   void show(const std::string& what) {
     if (isatty(STDERR_FILENO) == 0) return;
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
-    fmt::print(stderr, "\r\033[K{}, about {:.0f} s left", what, std::max(1.0, budget_ - spent.count()));
+    fmt::print(stderr, "\r\033[K{}, about {:.0f} s left", what,
+               std::max(1.0, budget_ - spent.count()));
     std::fflush(stderr);
     shown_ = true;
   }
@@ -247,7 +249,8 @@ Action describe_bench(CLI::App& app) {
   return [options](const Words&) { return bench(*options); };
 }
 
-const Registration registration{"bench", "Compare allocators on built-in workloads", describe_bench};
+const Registration registration{"bench", "Compare allocators on built-in workloads",
+                                describe_bench};
 
 }  // namespace
 }  // namespace hakmem::tools

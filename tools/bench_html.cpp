@@ -32,11 +32,20 @@ std::string escaped(const std::string& text) {
   std::string safe;
   for (const char c : text) {
     switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += c;
+      case '&':
+        safe += "&amp;";
+        break;
+      case '<':
+        safe += "&lt;";
+        break;
+      case '>':
+        safe += "&gt;";
+        break;
+      case '"':
+        safe += "&quot;";
+        break;
+      default:
+        safe += c;
     }
   }
   return safe;
@@ -58,7 +67,8 @@ std::string plot(const std::string& title, const std::vector<Bar>& bars, double 
   const double scale = most > 0 ? kWidth / most : 0;
   const double height = kStep * static_cast<double>(bars.size()) + 34;
   std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"680\" height=\"{0:.0f}\" viewBox=\"0 0 680 "
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"680\" height=\"{0:.0f}\" viewBox=\"0 0 "
+      "680 "
       "{0:.0f}\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">\n<title>{1}</title>\n"
       "<text x=\"0\" y=\"14\" font-weight=\"bold\">{1}</text>\n",
       height, escaped(title));
@@ -73,13 +83,14 @@ std::string plot(const std::string& title, const std::vector<Bar>& bars, double 
         ours ? "#c2571a" : "#7a93ac");
     if (bar.high > bar.low) {
       svg += fmt::format(
-          "<path d=\"M{0:.1f} {2:.1f}H{1:.1f}M{0:.1f} {3:.1f}v8M{1:.1f} {3:.1f}v8\" stroke=\"#222\" "
+          "<path d=\"M{0:.1f} {2:.1f}H{1:.1f}M{0:.1f} {3:.1f}v8M{1:.1f} {3:.1f}v8\" "
+          "stroke=\"#222\" "
           "fill=\"none\"/>\n",
           kLeft + bar.low * scale, kLeft + bar.high * scale, y + 8, y + 4);
     }
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                       kLeft + std::max(bar.value, bar.high) * scale + 8, y + 13,
-                       escaped(bar.text));
+    svg +=
+        fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
+                    kLeft + std::max(bar.value, bar.high) * scale + 8, y + 13, escaped(bar.text));
   }
   if (line > 0) {
     svg += fmt::format(
@@ -129,13 +140,15 @@ std::string section_of(const BenchTable& table) {
                      fmt::format("{:.3f}", row.time.median)});
     peaks.push_back({row.name, row.peak_mb, 0, 0, fmt::format("{:.1f} MB", row.peak_mb)});
   }
-  html += plot(fmt::format("Time of an operation, {} = 1; lower is better", table.reference), times,
-               1);
+  html +=
+      plot(fmt::format("Time of an operation, {} = 1; lower is better", table.reference), times, 1);
   html += plot("Peak RSS; lower is better", peaks, 0);
   html += table_of(table);
-  return html + fmt::format("<p class=\"note\">{} sets of processes, {} turns of each; intervals are "
-                            "95 %.</p>\n",
-                            table.sets, table.rounds);
+  return html +
+         fmt::format(
+             "<p class=\"note\">{} sets of processes, {} turns of each in all; intervals are "
+             "95 %.</p>\n",
+             table.sets, table.rounds);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +17,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Puts the CPUs that we may run on back when it goes: a table of Mixed pins us, the next one may not.
+// Puts the CPUs that we may run on back when it goes: a table of Mixed pins us, the next one may
+// not.
 class KeepCpus {
  public:
   KeepCpus() { sched_getaffinity(0, sizeof cpus_, &cpus_); }
@@ -27,6 +29,13 @@ class KeepCpus {
  private:
   cpu_set_t cpus_{};
 };
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kFewestRounds = 4;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 bool has_tags(const lab::Workload& workload) {
   return workload.threaded() && workload.name != "mixed";
@@ -63,8 +72,8 @@ void add_set(const lab::Workload& workload, const std::vector<lab::Allocator>& a
       }
       all[i].nanoseconds.push_back(own);
     }
-    all[i].peaks.push_back(
-        Json::parse(result.reports[i].text).at("peak_rss_kib").get<double>() * 1024 / 1e6);
+    all[i].peaks.push_back(Json::parse(result.reports[i].text).at("peak_rss_kib").get<double>() *
+                           1024 / 1e6);
     all[i].faults.push_back(static_cast<double>(result.reports[i].usage.faults));
   }
 }
@@ -94,28 +103,41 @@ void add_latency(lab::SetPlan plan, const std::vector<lab::Allocator>& allocator
 void measure(BenchTable& table, const std::vector<lab::Allocator>& allocators,
              const BenchPlan& plan, const Tell& tell) {
   const lab::Workload& workload = table.workload;
+  const Clock::time_point start = Clock::now();
   const KeepCpus keep;
   lab::SetPlan set;
   set.workload = workload;
   set.cpu = workload.threaded() ? -1 : lab::pin_controller(-1);
   const double slice_ms = lab::usual_slice_ms(workload) * (workload.working_set > 100'000 ? 5 : 1);
   std::size_t reference = place_of(allocators, plan.reference);
-  if (reference == allocators.size()) reference = allocators.front().name == "null" && allocators.size() > 1 ? 1 : 0;
+  if (reference == allocators.size())
+    reference = allocators.front().name == "null" && allocators.size() > 1 ? 1 : 0;
   table.reference = allocators[reference].name;
   set.pace = lab::calibrate(workload, allocators[reference], slice_ms, set.cpu);
 
   // A large table is slow to fill: fewer sets of fresh processes.
   table.sets = workload.threaded() ? 3 : workload.working_set > 100'000 ? 2 : 5;
   const bool latency = plan.latency && workload.threaded();
-  const double turns = plan.seconds * (latency ? 0.7 : 0.8) * 1000 / (1.3 * slice_ms);
-  table.rounds = std::max<std::size_t>(
-      4, static_cast<std::size_t>(turns / static_cast<double>(table.sets * allocators.size())));
-  set.rounds = table.rounds;
+  const double for_turns = plan.seconds * (latency ? 0.7 : 0.9);
+  const double turns = for_turns * 1000 / (1.3 * slice_ms);
+  set.rounds = std::max<std::size_t>(
+      kFewestRounds,
+      static_cast<std::size_t>(turns / static_cast<double>(table.sets * allocators.size())));
 
   std::vector<Samples> samples(allocators.size());
+  table.rounds = 0;
   for (std::size_t number = 0; number < table.sets; ++number) {
     tell(fmt::format("{}: set {} of {}", table.title, number + 1, table.sets));
+    const double before = seconds_since(start);
     add_set(workload, allocators, lab::run_set(set, allocators, number + 1), reference, samples);
+    table.rounds += set.rounds;
+    // What a set really takes is known now: the others must fit into what is left.
+    const double now = seconds_since(start);
+    const double allowed =
+        (for_turns - now) / static_cast<double>(std::max<std::size_t>(1, table.sets - number - 1));
+    const double faster = std::clamp(allowed / (now - before), 0.1, 1.0);
+    set.rounds =
+        std::max(kFewestRounds, static_cast<std::size_t>(static_cast<double>(set.rounds) * faster));
   }
   table.rows.clear();
   for (std::size_t i = 0; i < allocators.size(); ++i) {
@@ -168,7 +190,8 @@ std::optional<long> count_memory_calls(const lab::Workload& workload,
     char* end = nullptr;
     const long calls = std::strtol(text.c_str() + count + 1, &end, 10);
     // Else there is a reason in its place.
-    return std::string(end).rfind(" in the timed part", 0) == 0 ? std::optional(calls) : std::nullopt;
+    return std::string(end).rfind(" in the timed part", 0) == 0 ? std::optional(calls)
+                                                                : std::nullopt;
   } catch (const lab::ProcessFailure&) {
     return std::nullopt;
   }

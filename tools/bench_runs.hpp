@@ -24,8 +24,8 @@ struct BenchRow {
   std::optional<lab::Estimate> floor;  // the null allocator's time by this one's
   double nanoseconds = 0;              // of an operation
   double peak_mb = 0;
-  double faults = 0;                       // page faults of the whole process
-  std::optional<double> memory_calls;      // memory system calls of an operation
+  double faults = 0;                   // page faults of the whole process
+  std::optional<double> memory_calls;  // memory system calls of an operation
   std::optional<Percentiles> malloc_calls;
   std::optional<Percentiles> free_calls;
 };

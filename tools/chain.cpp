@@ -145,8 +145,8 @@ Chain chain_of(const std::vector<Instruction>& path, const Model& model, double 
       if (std::find(waits.begin(), waits.end(), i) == waits.end()) continue;
       used = true;
       const Distance distance{i, j, chain.links[j].start - chain.links[i].start};
-      const bool by_memory = effects[i].stores && effects[j].loads &&
-                             effects[i].memory == effects[j].memory;
+      const bool by_memory =
+          effects[i].stores && effects[j].loads && effects[i].memory == effects[j].memory;
       if (by_memory) {
         chain.store_use.push_back(distance);
       } else if (effects[i].loads) {

@@ -21,7 +21,7 @@ struct Model {
   int load_latency = 0;     // of a plain load
   double cycles = 0;        // for one time through, when many follow each other
   double ipc = 0;
-  double stalled = 0;       // share of cycles in which nothing could be dispatched for lack of room
+  double stalled = 0;  // share of cycles in which nothing could be dispatched for lack of room
   std::vector<std::pair<std::string, double>> pressure;  // cycles that each unit is used
 };
 

@@ -47,12 +47,9 @@ std::string contents(int file) {
       unsetenv(name.c_str());
     }
   }
-  if (out >= 0) {
-    const int nothing = open("/dev/null", O_RDONLY);
-    dup2(nothing, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
-  }
+  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(out, STDOUT_FILENO);
+  dup2(err, STDERR_FILENO);
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -66,7 +63,9 @@ double seconds(const timeval& time) {
 
 }  // namespace
 
-int Finished::code() const { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int Finished::code() const {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 Finished run_child(const std::vector<std::string>& words, const Changes& changes, Output output) {
   int out = -1;
@@ -74,7 +73,7 @@ Finished run_child(const std::vector<std::string>& words, const Changes& changes
   if (output == Output::kept) {
     out = nameless_file();
     err = nameless_file();
-  } else if (output == Output::discarded) {
+  } else {
     out = err = open("/dev/null", O_WRONLY | O_CLOEXEC);
   }
   const pid_t child = fork();
@@ -89,7 +88,7 @@ Finished run_child(const std::vector<std::string>& words, const Changes& changes
   if (output == Output::kept) {
     finished.out = contents(out);
     finished.err = contents(err);
-  } else if (output == Output::discarded) {
+  } else {
     close(out);
   }
   return finished;

@@ -24,7 +24,7 @@ struct Finished {
   [[nodiscard]] bool ok() const { return status == 0; }
 };
 
-enum class Output { kept, discarded, passed_on };
+enum class Output { kept, discarded };
 
 // Runs a program found in PATH to its end. Throws std::runtime_error when it cannot be started.
 Finished run_child(const std::vector<std::string>& words, const Changes& changes = {},

@@ -11,8 +11,8 @@
 
 namespace hakmem::tools {
 
-// Events by perf's names ("cycles", "instructions", ...). Empty, with the reason in `why`, where the
-// machine has no counters that we may read.
+// Events by perf's names ("cycles", "instructions", ...). Empty, with the reason in `why`, where
+// the machine has no counters that we may read.
 std::map<std::string, double> count_by_hardware(const std::vector<std::string>& words,
                                                 const std::string& library, std::string& why);
 

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "child.hpp"
-#include "command.hpp"
+#include "lab/error.hpp"
 #include "samples.hpp"
 
 namespace hakmem::tools {
@@ -53,7 +53,7 @@ bool has_name(const Symbol& symbol, const std::string& name) {
     if (symbol.name.find(name) == std::string::npos || ++count > 5) continue;
     similar += (similar.empty() ? "; similar: " : ", ") + without_parameters(symbol.name);
   }
-  throw UsageError(fmt::format("no function '{}'{}", name, similar));
+  throw lab::UsageError(fmt::format("no function '{}'{}", name, similar));
 }
 
 // Register names of every width, by the 64-bit one: "eax" -> "rax".
@@ -71,8 +71,7 @@ std::string whole_register(std::string name) {
     }
   }
   for (const char* family : {"si", "di", "bp", "sp"}) {
-    if (name == family || name == std::string("e") + family ||
-        name == std::string(family) + "l") {
+    if (name == family || name == std::string("e") + family || name == std::string(family) + "l") {
       return std::string("r") + family;
     }
   }
@@ -146,9 +145,9 @@ void add_implied(const std::string& name, std::size_t operands, Effects& effects
   if (starts_with_one_of(name, {"adc", "sbb", "set", "cmov"})) touch({"flags"}, {});
   if (name[0] == 'j' && name.rfind("jmp", 0) != 0) touch({"flags"}, {});
   const bool sets_flags =
-      starts_with_one_of(name, {"add", "sub", "cmp", "test", "and", "or", "xor", "inc", "dec",
-                                "neg", "adc", "sbb", "imul", "mul", "bt", "xadd", "ucomis",
-                                "comis", "tzcnt", "lzcnt", "popcnt", "bsf", "bsr"}) ||
+      starts_with_one_of(name, {"add",    "sub",   "cmp",   "test",  "and",    "or",  "xor", "inc",
+                                "dec",    "neg",   "adc",   "sbb",   "imul",   "mul", "bt",  "xadd",
+                                "ucomis", "comis", "tzcnt", "lzcnt", "popcnt", "bsf", "bsr"}) ||
       (starts_with_one_of(name, {"sh", "sa", "ro"}) && name.back() != 'x');
   if (sets_flags) touch({}, {"flags"});
 }
@@ -198,10 +197,10 @@ Function disassemble(const std::string& library, const std::string& name) {
     }
   }
   if (chosen == nullptr) not_found(symbols, name);
-  const Finished dump = run_child(
-      {"objdump", "--disassemble", "--line-numbers", "--no-show-raw-insn", "--demangle",
-       fmt::format("--start-address={:#x}", chosen->address),
-       fmt::format("--stop-address={:#x}", chosen->address + chosen->size), library});
+  const Finished dump =
+      run_child({"objdump", "--disassemble", "--line-numbers", "--no-show-raw-insn", "--demangle",
+                 fmt::format("--start-address={:#x}", chosen->address),
+                 fmt::format("--stop-address={:#x}", chosen->address + chosen->size), library});
   if (!dump.ok()) throw std::runtime_error("objdump: " + dump.err);
   return {without_parameters(chosen->name), chosen->address, chosen->size,
           parse_disassembly(dump.out)};
@@ -213,7 +212,8 @@ std::vector<Instruction> straight_path(const Function& function) {
   const auto& code = function.instructions;
   while (i < code.size() && path.size() < code.size()) {
     const std::string name = code[i].text.substr(0, code[i].text.find(' '));
-    if (starts_with_one_of(name, {"nop", "cs", "endbr", "data16"}) || name == "xchg" + std::string("%ax,%ax")) {
+    if (starts_with_one_of(name, {"nop", "cs", "endbr", "data16"}) ||
+        name == "xchg" + std::string("%ax,%ax")) {
       ++i;
       continue;
     }
@@ -246,8 +246,9 @@ Effects effects_of(const std::string& text) {
   if (effects.jumps && rest.find('%') == std::string::npos) rest.clear();
   const std::vector<std::string> operands = operands_of(rest);
 
-  const bool reads_only = starts_with_one_of(name, {"cmp", "test", "ucomis", "comis", "push", "prefetch"}) &&
-                          name.rfind("cmpxchg", 0) != 0;
+  const bool reads_only =
+      starts_with_one_of(name, {"cmp", "test", "ucomis", "comis", "push", "prefetch"}) &&
+      name.rfind("cmpxchg", 0) != 0;
   const bool bit_test = name == "bt" || name == "btl" || name == "btq" || name == "btw";
   const bool writes_only =
       starts_with_one_of(name, {"mov", "vmov", "lea", "set", "pop", "tzcnt", "lzcnt", "bsf", "bsr",

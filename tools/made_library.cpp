@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 // Two commands at a time must not build into the same folder.
 class Lock {
  public:
-  explicit Lock(const fs::path& file) : file_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
+  explicit Lock(const fs::path& file)
+      : file_(open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
     if (file_ >= 0) flock(file_, LOCK_EX);
   }
   ~Lock() {
@@ -51,11 +52,11 @@ std::string made_library(Made kind, std::string& why) {
   const Lock lock(folder / "lock");
   if (!fs::exists(folder / "build.ninja")) {
     // --preset looks for its file in the current folder.
-    const Finished run = run_child(
-        {"sh", "-c", "cd \"$0\" && exec \"$@\"", tree, "cmake", "--preset",
-         outlined ? "lab" : "release", "-B", folder, "-DHAKMEM_BUILD_TOOLS=OFF",
-         "-DHAKMEM_BUILD_BENCH=OFF", "-DHAKMEM_BUILD_TESTS=OFF",
-         outlined ? "-DHAKMEM_OUTLINE=ON" : "-DCMAKE_CXX_FLAGS=-g"});
+    const Finished run =
+        run_child({"sh", "-c", "cd \"$0\" && exec \"$@\"", tree, "cmake", "--preset",
+                   outlined ? "lab" : "release", "-B", folder, "-DHAKMEM_BUILD_TOOLS=OFF",
+                   "-DHAKMEM_BUILD_BENCH=OFF", "-DHAKMEM_BUILD_TESTS=OFF",
+                   outlined ? "-DHAKMEM_OUTLINE=ON" : "-DCMAKE_CXX_FLAGS=-g"});
     if (!run.ok()) {
       why = "cmake: " + run.err;
       return {};

@@ -8,7 +8,7 @@
 namespace hakmem::tools {
 
 struct Precedent {
-  std::string number;   // "014"
+  std::string number;  // "014"
   std::string name;
   std::string verdict;  // "NO-GO"
   std::string text;     // all that the entry says, to be searched

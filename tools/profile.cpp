@@ -168,7 +168,8 @@ int profile(const ProfileOptions& options, const Words& given) {
   if (sampling.exit_code != 0) {
     made.notes.push_back(fmt::format("the program ended with code {}", sampling.exit_code));
   }
-  if (made.samples == 0) throw std::runtime_error("no samples: the program used too little CPU time");
+  if (made.samples == 0)
+    throw std::runtime_error("no samples: the program used too little CPU time");
   const double short_time = std::min(0.5, options.seconds);
   made.slowdown =
       measure_slowdown(program_to_run(options, given, short_time), subjects, options.pairs);
@@ -180,7 +181,8 @@ int profile(const ProfileOptions& options, const Words& given) {
   if (report.hardware.empty()) {
     const bool wanted = !options.no_simulation && (built_in || options.simulate);
     report.no_simulation = built_in ? "--no-simulation" : "--simulate does";
-    if (wanted) report.simulation = simulate(simulated, made.allocator.library, report.no_simulation);
+    if (wanted)
+      report.simulation = simulate(simulated, made.allocator.library, report.no_simulation);
     add_models(report);
   }
   report.earlier = std::move(earlier);
@@ -212,7 +214,8 @@ Action describe_profile(CLI::App& app) {
   app.add_option("--method", options->method, "auto, perf or timer (our own)")
       ->check(CLI::IsMember({"auto", "perf", "timer"}))
       ->capture_default_str();
-  app.add_option("--pairs", options->pairs, "Pairs of runs to compare the outlined build with release")
+  app.add_option("--pairs", options->pairs,
+                 "Pairs of runs to compare the outlined build with release")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   app.add_option("--top", options->rows, "Rows of the table")
@@ -224,7 +227,8 @@ Action describe_profile(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--plan", options->plan, "Write the next-target analysis, as Markdown")
       ->type_name("FILE");
-  app.add_option("--ledger", options->ledger, "The folder of experiments (default docs/experiments)")
+  app.add_option("--ledger", options->ledger,
+                 "The folder of experiments (default docs/experiments)")
       ->check(CLI::ExistingDirectory)
       ->type_name("FOLDER");
   app.add_flag("--json", options->json, "Print a JSON document");
@@ -233,7 +237,8 @@ Action describe_profile(CLI::App& app) {
   return [options](const Words& program) { return profile(*options, program); };
 }
 
-const Registration registration{"profile", "Show where a program spends its time", describe_profile};
+const Registration registration{"profile", "Show where a program spends its time",
+                                describe_profile};
 
 }  // namespace
 }  // namespace hakmem::tools

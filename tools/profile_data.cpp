@@ -11,7 +11,7 @@
 #include <set>
 #include <utility>
 
-#include "command.hpp"
+#include "lab/error.hpp"
 
 namespace hakmem::tools {
 namespace {
@@ -24,12 +24,12 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
 }
 
 bool has_part(const std::string& name, std::initializer_list<const char*> parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](const char* part) {
-    return name.find(part) != std::string::npos;
-  });
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const char* part) { return name.find(part) != std::string::npos; });
 }
 
-// By the name of an entry, in the words that all allocators use: free, je_sdallocx, operator delete.
+// By the name of an entry, in the words that all allocators use: free, je_sdallocx, operator
+// delete.
 bool is_freeing(const std::string& name) {
   return has_part(name, {"free", "delete", "dalloc", "dealloc"});
 }
@@ -40,10 +40,26 @@ bool is_allocating(const std::string& name) {
 
 // libc's own malloc lives among other things: there, these names are the allocator.
 bool is_libc_allocator(const std::string& name) {
-  return is_one_of(name, {"malloc", "free", "calloc", "realloc", "aligned_alloc", "memalign",
-                          "posix_memalign", "_int_malloc", "_int_free", "_int_realloc", "malloc_consolidate",
-                          "unlink_chunk", "sysmalloc", "systrim", "tcache_init", "__libc_malloc",
-                          "__libc_free", "__libc_calloc", "__libc_realloc", "cfree@GLIBC_2.2.5"});
+  return is_one_of(name, {"malloc",
+                          "free",
+                          "calloc",
+                          "realloc",
+                          "aligned_alloc",
+                          "memalign",
+                          "posix_memalign",
+                          "_int_malloc",
+                          "_int_free",
+                          "_int_realloc",
+                          "malloc_consolidate",
+                          "unlink_chunk",
+                          "sysmalloc",
+                          "systrim",
+                          "tcache_init",
+                          "__libc_malloc",
+                          "__libc_free",
+                          "__libc_calloc",
+                          "__libc_realloc",
+                          "cfree@GLIBC_2.2.5"});
 }
 
 }  // namespace
@@ -54,8 +70,7 @@ Share share_of(std::uint64_t count, std::uint64_t total) {
   const auto n = static_cast<double>(total);
   const double p = static_cast<double>(count) / n;
   const double centre = (p + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
-  const double half =
-      kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / (1 + kZ * kZ / n);
+  const double half = kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / (1 + kZ * kZ / n);
   return {p, std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
@@ -113,7 +128,8 @@ std::string id_of_file(const std::string& path) {
   std::array<char, 1 << 16> piece{};
   while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
     for (std::streamsize i = 0; i < file.gcount(); ++i) {
-      hash = (hash ^ static_cast<unsigned char>(piece[static_cast<std::size_t>(i)])) * 1099511628211ULL;
+      hash = (hash ^ static_cast<unsigned char>(piece[static_cast<std::size_t>(i)])) *
+             1099511628211ULL;
     }
   }
   return fmt::format("{:016x}", hash);
@@ -139,10 +155,11 @@ Json to_json(const Profile& profile) {
   }
   const bool callers = profile.has_callers;
   return {{"kind", "hakmem profile"},
-          {"allocator", {{"name", profile.allocator.name},
-                         {"library", profile.allocator.library},
-                         {"version", profile.version},
-                         {"id", profile.library_id}}},
+          {"allocator",
+           {{"name", profile.allocator.name},
+            {"library", profile.allocator.library},
+            {"version", profile.version},
+            {"id", profile.library_id}}},
           {"command", profile.command},
           {"method", profile.method},
           {"rate", profile.rate},
@@ -161,7 +178,7 @@ Json to_json(const Profile& profile) {
 
 Profile read_profile(const std::string& file) {
   std::ifstream stream(file);
-  if (!stream) throw UsageError(fmt::format("cannot read {}", file));
+  if (!stream) throw lab::UsageError(fmt::format("cannot read {}", file));
   try {
     const Json document = Json::parse(stream);
     if (document.at("kind") != "hakmem profile") throw std::invalid_argument("another kind");
@@ -189,7 +206,8 @@ Profile read_profile(const std::string& file) {
     }
     return profile;
   } catch (const std::exception&) {
-    throw UsageError(fmt::format("{} is no profile that 'hakmem profile --json' printed", file));
+    throw lab::UsageError(
+        fmt::format("{} is no profile that 'hakmem profile --json' printed", file));
   }
 }
 

@@ -25,7 +25,7 @@ struct FunctionShare {
   std::uint64_t self = 0;
   std::uint64_t with_callees = 0;  // samples that have it anywhere on the stack
   bool of_allocator = false;
-  std::string status;                             // what the ledger says
+  std::string status;                              // what the ledger says
   std::map<std::uint64_t, std::uint64_t> offsets;  // samples by offset in the function
 };
 

@@ -12,7 +12,7 @@ namespace {
 struct Option {
   const char* place;  // part of the names of the functions that it is about
   const char* what;
-  double removes;     // the share of the function's own time that it might remove, at best
+  double removes;  // the share of the function's own time that it might remove, at best
   const char* risk;
   const char* precedent;  // reported by the original, not measured here
   bool keeps_box_rules;
@@ -38,8 +38,8 @@ constexpr Option kOptions[] = {
      "a store on the path that fails", "none", true},
     {"unified_cache_push", "free-side batching: several frees handled as one", 0.15,
      "an array before the array: one more branch for each free", "none", true},
-    {"unified_cache_push", "limit and top in one word", 0.10, "two more instructions to take it apart",
-     "none", true},
+    {"unified_cache_push", "limit and top in one word", 0.10,
+     "two more instructions to take it apart", "none", true},
     {"tiny_c7_ultra", "early load or prefetch of the C7 cache's words", 0.10,
      "a load for each call that is not of C7",
      "phase 45 suggested TLS prefetch: +0.5 to 1.0 % (expected, not measured)", true},
@@ -63,8 +63,8 @@ std::vector<Option> options_for(const std::string& function) {
   std::vector<Option> options;
   for (const Option& option : kOptions) {
     const bool whole = std::string(option.place) == "malloc" || std::string(option.place) == "free";
-    const bool fits = whole ? function == option.place
-                            : function.find(option.place) != std::string::npos;
+    const bool fits =
+        whole ? function == option.place : function.find(option.place) != std::string::npos;
     if (fits) options.push_back(option);
   }
   return options;
@@ -83,17 +83,20 @@ std::string target_text(std::size_t number, const FunctionShare& function, const
                         const std::vector<Precedent>& ledger) {
   const Share self = share_of(function.self, profile.samples);
   std::string text = fmt::format(
-      "## {}. `{}`\n\nSelf {:.1f} % ({:.1f} to {:.1f}) of {} samples. If it cost nothing at all, the "
-      "program would be {:.1f} % faster\n(at most {:.1f} %): that is the most that can be won here.\n\n",
+      "## {}. `{}`\n\nSelf {:.1f} % ({:.1f} to {:.1f}) of {} samples. If it cost nothing at all, "
+      "the "
+      "program would be {:.1f} % faster\n(at most {:.1f} %): that is the most that can be won "
+      "here.\n\n",
       number, function.name, 100 * self.value, 100 * self.low, 100 * self.high, profile.samples,
       100 * amdahl(self.value), 100 * amdahl(self.high));
   const std::vector<Option> options = options_for(function.name);
   if (options.empty()) {
-    text += "No option is listed for it; read its instructions first: `hakmem asm '" + function.name +
-            "'`.\n";
+    text += "No option is listed for it; read its instructions first: `hakmem asm '" +
+            function.name + "'`.\n";
   } else {
-    text += "| option | expected gain, at best | risk | reported precedent | keeps the box rules |\n"
-            "|---|---|---|---|---|\n";
+    text +=
+        "| option | expected gain, at best | risk | reported precedent | keeps the box rules |\n"
+        "|---|---|---|---|---|\n";
     for (const Option& option : options) {
       text += fmt::format("| {} | {:+.1f} % | {} | {} | {} |\n", option.what,
                           100 * amdahl(self.value * option.removes), option.risk, option.precedent,
@@ -112,13 +115,15 @@ std::string plan_of(const ProfileReport& report, const std::vector<Precedent>& l
   std::string text = fmt::format(
       "# Next targets: {} under {} {}\n\n"
       "From {} samples ({}). The allocator has {:.1f} % ({:.1f} to {:.1f}) of them: an allocator "
-      "that cost nothing\nwould make this program {:.1f} % faster. Shares are of the outlined build, "
+      "that cost nothing\nwould make this program {:.1f} % faster. Shares are of the outlined "
+      "build, "
       "in which boundaries are calls",
       profile.command, profile.allocator.name, profile.version, profile.samples, profile.method,
       100 * all.value, 100 * all.low, 100 * all.high, 100 * amdahl(all.value));
   text += profile.slowdown
-              ? fmt::format("\n(it is {:.2f} times as slow as release): small ones are smaller there.\n\n",
-                            profile.slowdown->median)
+              ? fmt::format(
+                    "\n(it is {:.2f} times as slow as release): small ones are smaller there.\n\n",
+                    profile.slowdown->median)
               : std::string(".\n\n");
   std::vector<const FunctionShare*> targets;
   for (const FunctionShare& function : profile.functions) {
@@ -140,25 +145,33 @@ std::string plan_of(const ProfileReport& report, const std::vector<Precedent>& l
       // What was tried and lost goes last.
       const bool lost = std::string(option.precedent).find("NO-GO") != std::string::npos;
       const double gain = amdahl(share_of(target->self, profile.samples).value * option.removes);
-      if (gain > 0) steps.push_back({lost ? gain / 100 : gain, fmt::format("{} (`{}`, at best {:+.1f} %)", option.what, target->name, 100 * gain)});
+      if (gain > 0)
+        steps.push_back(
+            {lost ? gain / 100 : gain,
+             fmt::format("{} (`{}`, at best {:+.1f} %)", option.what, target->name, 100 * gain)});
     }
   }
   std::stable_sort(steps.begin(), steps.end(),
                    [](const Step& a, const Step& b) { return a.gain > b.gain; });
   text += "## Order\n\n";
   if (steps.empty()) text += "Nothing is listed for these functions.\n";
-  for (std::size_t i = 0; i < steps.size(); ++i) text += fmt::format("{}. {}\n", i + 1, steps[i].text);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    text += fmt::format("{}. {}\n", i + 1, steps[i].text);
   text +=
       "\n## When to stop\n\n"
-      "- An option is over with its verdict (`hakmem ab`, threshold 0.5 %): GO is adopted, NO-GO and\n"
-      "  NEUTRAL are reverted or kept as a gate for research; either way the ledger gets an entry.\n"
-      "- A target is over when what is left of it cannot bring 0.5 % (Amdahl), or after three options\n"
+      "- An option is over with its verdict (`hakmem ab`, threshold 0.5 %): GO is adopted, NO-GO "
+      "and\n"
+      "  NEUTRAL are reverted or kept as a gate for research; either way the ledger gets an "
+      "entry.\n"
+      "- A target is over when what is left of it cannot bring 0.5 % (Amdahl), or after three "
+      "options\n"
       "  without GO.\n"
       "- Profile anew after each GO: shares move.\n"
       "\n## Box rules that each option keeps\n\n"
       "- one conversion point and a clear boundary, which the outlined build keeps as a function;\n"
       "- reversible by a gate in `config/options.def`; no side effect outside the box;\n"
-      "- no gate, counter or call on the fast path of the release flavour: `tests/rules` holds the\n"
+      "- no gate, counter or call on the fast path of the release flavour: `tests/rules` holds "
+      "the\n"
       "  number of instructions.\n";
   return text;
 }

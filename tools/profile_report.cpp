@@ -52,21 +52,24 @@ void print_functions(const ProfileReport& report, std::size_t rows) {
 }
 
 void print_shares(const Profile& profile) {
-  fmt::print("\nthe allocator in all: {}{}\n", percent(share_of(profile.in_allocator, profile.samples)),
+  fmt::print("\nthe allocator in all: {}{}\n",
+             percent(share_of(profile.in_allocator, profile.samples)),
              profile.has_callers ? ", what it calls included" : "");
   if (profile.has_callers) {
-    fmt::print("the allocation path (malloc and its like): {}\n"
-               "the freeing path: {}\n",
-               percent(share_of(profile.allocating, profile.samples)),
-               percent(share_of(profile.freeing, profile.samples)));
+    fmt::print(
+        "the allocation path (malloc and its like): {}\n"
+        "the freeing path: {}\n",
+        percent(share_of(profile.allocating, profile.samples)),
+        percent(share_of(profile.freeing, profile.samples)));
   } else {
     fmt::print("the allocation path: n/a, stacks cannot be walked here\n");
   }
   if (profile.slowdown) {
-    fmt::print("the outlined build takes {:.2f} times the release build's CPU time ({:.2f} to {:.2f}, "
-               "{} pairs of runs)\n",
-               profile.slowdown->median, profile.slowdown->low, profile.slowdown->high,
-               profile.slowdown->pairs);
+    fmt::print(
+        "the outlined build takes {:.2f} times the release build's CPU time ({:.2f} to {:.2f}, "
+        "{} pairs of runs)\n",
+        profile.slowdown->median, profile.slowdown->low, profile.slowdown->high,
+        profile.slowdown->pairs);
   }
   for (const std::string& note : profile.notes) fmt::print("note: {}\n", note);
 }
@@ -77,7 +80,8 @@ void print_hardware(const ProfileReport& report) {
     return;
   }
   fmt::print("\nhardware counters, the whole program\n");
-  for (const auto& [event, count] : report.hardware) fmt::print("  {:<28} {:>16.0f}\n", event, count);
+  for (const auto& [event, count] : report.hardware)
+    fmt::print("  {:<28} {:>16.0f}\n", event, count);
   const auto cycles = report.hardware.find("cycles");
   const auto instructions = report.hardware.find("instructions");
   if (cycles != report.hardware.end() && instructions != report.hardware.end()) {
@@ -103,15 +107,16 @@ void print_simulation(const ProfileReport& report, std::size_t rows) {
   }
   const Simulation& simulation = *report.simulation;
   const double all = std::max(1.0, static_cast<double>(simulation.total.instructions));
-  fmt::print("\nSIMULATED by cachegrind (a shorter run; misses for 1,000 instructions; IPC from "
-             "instructions + 10 for a miss of the\nfirst level or of a branch + 100 for one of the "
-             "last level)\n");
+  fmt::print(
+      "\nSIMULATED by cachegrind (a shorter run; misses for 1,000 instructions; IPC from "
+      "instructions + 10 for a miss of the\nfirst level or of a branch + 100 for one of the "
+      "last level)\n");
   fmt::print("{:<40} {:>8} {:>13} {:>6} {:>8} {:>8} {:>8} {:>8}\n", "function", "instr. %",
              "instructions", "IPC", "I1 miss", "D1 miss", "LL miss", "branch");
-  print_simulated({"all", simulation.total.instructions, simulation.total.fetch_misses,
-                   simulation.total.data_misses, simulation.total.last_misses,
-                   simulation.total.branch_misses},
-                  all);
+  print_simulated(
+      {"all", simulation.total.instructions, simulation.total.fetch_misses,
+       simulation.total.data_misses, simulation.total.last_misses, simulation.total.branch_misses},
+      all);
   for (std::size_t i = 0; i < std::min(rows, simulation.functions.size()); ++i) {
     const SimulatedFunction& function = simulation.functions[i];
     if (static_cast<double>(function.instructions) < 0.005 * all) break;
@@ -124,10 +129,11 @@ void print_models(const ProfileReport& report) {
     fmt::print("llvm-mca: not ({})\n", report.no_models);
     return;
   }
-  fmt::print("\nSIMULATED by llvm-mca (model of {}; the path on which no branch is taken, all data in "
-             "the first-level cache;\nstalled: cycles in which nothing was dispatched for lack of "
-             "room; it has no front end, see I1 misses above)\n",
-             report.processor);
+  fmt::print(
+      "\nSIMULATED by llvm-mca (model of {}; the path on which no branch is taken, all data in "
+      "the first-level cache;\nstalled: cycles in which nothing was dispatched for lack of "
+      "room; it has no front end, see I1 misses above)\n",
+      report.processor);
   fmt::print("{:<40} {:>13} {:>7} {:>6} {:>9}\n", "function", "instructions", "cycles", "IPC",
              "stalled %");
   for (const ModelledFunction& model : report.models) {
@@ -202,7 +208,8 @@ Json to_json(const ProfileReport& report) {
                       {"ipc", model.ipc},
                       {"stalled", model.stalled}});
   }
-  document["modelled"] = {{"by", "llvm-mca"}, {"processor", report.processor}, {"functions", models}};
+  document["modelled"] = {
+      {"by", "llvm-mca"}, {"processor", report.processor}, {"functions", models}};
   if (report.earlier) {
     Json changes = Json::array();
     for (const FunctionShare& function : report.profile.functions) {

@@ -38,15 +38,17 @@ Frame parse_perf_frame(const std::string& line) {
   return frame;
 }
 
-Sampling sample_by_perf(const std::vector<std::string>& words, const std::string& library,
-                        int rate, Output output) {
+Sampling sample_by_perf(const std::vector<std::string>& words, const std::string& library, int rate,
+                        Output output) {
   const TemporaryFolder folder;
   const std::string data = folder.path() / "perf.data";
-  std::vector<std::string> command = {"perf", "record", "-q", "-o", data, "-F",
-                                      std::to_string(rate), "--call-graph", "dwarf,2048", "-e"};
+  std::vector<std::string> command = {
+      "perf",         "record",     "-q", "-o", data, "-F", std::to_string(rate),
+      "--call-graph", "dwarf,2048", "-e"};
   Sampling sampling;
   for (const char* event : {"cpu-clock", "cpu-clock:u"}) {
-    std::vector<std::string> probe = {"perf", "record", "-q", "-o", data, "-e", event, "--", "true"};
+    std::vector<std::string> probe = {"perf", "record", "-q", "-o",  data,
+                                      "-e",   event,    "--", "true"};
     if (!run_child(probe).ok()) continue;
     command.emplace_back(event);
     sampling.method = fmt::format("perf, {}", event);
@@ -60,8 +62,8 @@ Sampling sample_by_perf(const std::vector<std::string>& words, const std::string
   command.insert(command.end(), words.begin(), words.end());
   const Finished run = run_child(command, {}, output);
   sampling.exit_code = run.code();
-  const Finished script = run_child(
-      {"perf", "script", "-i", data, "--no-inline", "-F", "ip,sym,symoff,dso"});
+  const Finished script =
+      run_child({"perf", "script", "-i", data, "--no-inline", "-F", "ip,sym,symoff,dso"});
   if (!script.ok()) throw std::runtime_error("perf script: " + script.err);
   sampling.stacks = parse_perf_script(script.out);
   return sampling;
@@ -112,7 +114,7 @@ std::string without_parameters(const std::string& name) {
       i += 20;
       continue;
     }
-    if (name.compare(i, 8, "operator") == 0 && depth == 0) {
+    if (name.compare(i, 8, "operator") == 0 && depth == 0 && (i == begin || name[i - 1] == ':')) {
       // "operator()", "operator<", "operator new": none of these ends here.
       const std::size_t parameters = name.find('(', i + 8 + (name.compare(i + 8, 2, "()") == 0));
       return name.substr(begin, parameters == std::string::npos ? parameters : parameters - begin);

@@ -10,8 +10,8 @@
 namespace hakmem::tools {
 
 struct Frame {
-  std::string function;  // demangled, without parameters; "[file]" where no symbol is known
-  std::string object;    // the file it is in
+  std::string function;      // demangled, without parameters; "[file]" where no symbol is known
+  std::string object;        // the file it is in
   std::uint64_t offset = 0;  // in the function
 
   bool operator==(const Frame&) const = default;

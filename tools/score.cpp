@@ -58,10 +58,14 @@ struct Metric {
 
 const char* text_of(Status status) {
   switch (status) {
-    case Status::ok: return "ok";
-    case Status::missed: return "MISSED";
-    case Status::information: return "info";
-    case Status::not_measured: return "not measured";
+    case Status::ok:
+      return "ok";
+    case Status::missed:
+      return "MISSED";
+    case Status::information:
+      return "info";
+    case Status::not_measured:
+      return "not measured";
   }
   return "";
 }
@@ -119,7 +123,8 @@ Contest choose(const ScoreOptions& options) {
   for (const std::string& profile : profiles) {
     contest.ours.push_back({profile, own.library, {{"HAKMEM_PROFILE", profile}}});
   }
-  contest.peers = options.peers.empty() ? lab::installed_peers() : lab::parse_allocators(options.peers);
+  contest.peers =
+      options.peers.empty() ? lab::installed_peers() : lab::parse_allocators(options.peers);
   for (const lab::Allocator& peer : contest.peers) {
     if (!contest.mimalloc && peer.name.rfind("mimalloc", 0) == 0) contest.mimalloc = peer;
   }
@@ -136,7 +141,8 @@ double variation_of(const std::vector<double>& values) {
   for (const double value : values) mean += value / static_cast<double>(values.size());
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, values.size() - 1))) / mean;
+  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, values.size() - 1))) /
+         mean;
 }
 
 // Throughput and its variation: null, mimalloc and our profiles take turns.
@@ -200,7 +206,8 @@ class Lockstep {
   std::vector<std::vector<std::vector<lab::Turn>>> sets_;  // [set][allocator][round]
 };
 
-void add_throughput(const Contest& contest, const Lockstep& lockstep, std::vector<Metric>& metrics) {
+void add_throughput(const Contest& contest, const Lockstep& lockstep,
+                    std::vector<Metric>& metrics) {
   Metric shares{"throughput, Mixed 400", "100 % of mimalloc's", {}, {}, Status::not_measured, ""};
   if (contest.mimalloc) {
     const std::string version = lab::version_of(*contest.mimalloc);
@@ -225,9 +232,11 @@ void add_throughput(const Contest& contest, const Lockstep& lockstep, std::vecto
   }
   metrics.push_back(std::move(shares));
 
-  Metric floor{"share of the floor", "-", {}, {}, Status::information, "the null allocator's time by ours"};
+  Metric floor{
+      "share of the floor", "-", {}, {}, Status::information, "the null allocator's time by ours"};
   Metric variation{"run-to-run variation", "< 2.5 %", {}, {}, Status::ok, ""};
-  Metric raw{"... of raw times", "-", {}, {}, Status::information, "the machine's own drift; not judged"};
+  Metric raw{
+      "... of raw times", "-", {}, {}, Status::information, "the machine's own drift; not judged"};
   for (std::size_t i = 0; i < contest.ours.size(); ++i) {
     const lab::Estimate share = lockstep.share(i, lockstep.null());
     floor.measured.push_back(share_text(share));
@@ -246,12 +255,15 @@ void add_throughput(const Contest& contest, const Lockstep& lockstep, std::vecto
 
 // The same sequence to where the timed part begins: a run of N operations has N / 10 before it, and
 // this many lead to the same place.
-std::uint64_t untimed_part(std::uint64_t operations) { return std::max<std::uint64_t>(1, operations / 11); }
+std::uint64_t untimed_part(std::uint64_t operations) {
+  return std::max<std::uint64_t>(1, operations / 11);
+}
 
 void add_memory(const Contest& contest, std::uint64_t operations, std::vector<Metric>& metrics) {
   Metric peak{"peak RSS", "< 35 MB, below every peer", {}, {}, Status::ok, ""};
   Metric calls{"memory system calls, timed part", "< 1e-7 per operation", {}, {}, Status::ok, ""};
-  Metric speed{"throughput of one run", "-", {}, {}, Status::information, "as the machine happens to be"};
+  Metric speed{"throughput of one run",       "-", {}, {}, Status::information,
+               "as the machine happens to be"};
   double lowest_peer = 1e300;
   std::string peers;
   constexpr std::uint64_t kShort = 2'000'000;
@@ -289,8 +301,8 @@ void add_memory(const Contest& contest, std::uint64_t operations, std::vector<Me
     calls.values.emplace_back(static_cast<double>(most));
     if (i > 0) continue;
     const bool counted = (run.counted && lead.counted) || run.traced;
-    const bool agree = !run.traced || !run.counted || !lead.counted ||
-                       *run.traced == *run.counted - *lead.counted;
+    const bool agree =
+        !run.traced || !run.counted || !lead.counted || *run.traced == *run.counted - *lead.counted;
     const double rate = static_cast<double>(most) / static_cast<double>(operations);
     calls.note = fmt::format("{} operations: {:.1e} each{}", operations, rate,
                              agree ? "" : "; THE TWO COUNTS DIFFER");
@@ -307,7 +319,8 @@ void add_memory(const Contest& contest, std::uint64_t operations, std::vector<Me
 void add_instructions(const Contest& contest, bool wanted, std::vector<Metric>& metrics) {
   // Half of the operations are malloc (at most 18), half are free (at most 22).
   constexpr double kMost = 20;
-  Metric metric{"instructions of an operation", "<= 20 above null's", {}, {}, Status::not_measured, ""};
+  Metric metric{
+      "instructions of an operation", "<= 20 above null's", {}, {}, Status::not_measured, ""};
   if (!wanted || !lab::can_count_instructions()) {
     metric.note = wanted ? "valgrind is missing (package valgrind)" : "--no-instructions";
     metrics.push_back(std::move(metric));
@@ -333,7 +346,8 @@ void add_instructions(const Contest& contest, bool wanted, std::vector<Metric>& 
 void add_start_up(const Contest& contest, std::vector<Metric>& metrics) {
   constexpr int kRuns = 60;
   Metric time{"start-up, /bin/true", "-", {}, {}, Status::information, ""};
-  Metric calls{"memory system calls of a start", "< 12", {}, {}, Status::ok, "by the library, beside glibc's"};
+  Metric calls{"memory system calls of a start", "< 12", {}, {}, Status::ok,
+               "by the library, beside glibc's"};
   std::vector<lab::Allocator> subjects = contest.ours;
   subjects.push_back(lab::parse_allocator("glibc"));
   if (contest.mimalloc) subjects.push_back(*contest.mimalloc);
@@ -389,8 +403,8 @@ void print_text(const Contest& contest, const std::vector<Metric>& metrics) {
     line.insert(line.end(), metric.measured.begin(), metric.measured.end());
     lines.push_back(std::move(line));
   }
-  fmt::print("hakmem {}, {} profile\n\n{}\n", lab::version_of(contest.ours[0]), contest.ours[0].name,
-             layout_table(lines));
+  fmt::print("hakmem {}, {} profile\n\n{}\n", lab::version_of(contest.ours[0]),
+             contest.ours[0].name, layout_table(lines));
   for (const Metric& metric : metrics) {
     if (!metric.note.empty()) fmt::print("{}: {}\n", metric.name, metric.note);
   }
@@ -432,9 +446,8 @@ int score(const ScoreOptions& options) {
   } else {
     print_text(contest, all);
   }
-  const bool missed = std::any_of(all.begin(), all.end(), [](const Metric& metric) {
-    return metric.status == Status::missed;
-  });
+  const bool missed = std::any_of(
+      all.begin(), all.end(), [](const Metric& metric) { return metric.status == Status::missed; });
   return missed ? 1 : 0;
 }
 
@@ -444,7 +457,8 @@ Action describe_score(CLI::App& app) {
   app.add_option("--profile", options->profile, "The one that is judged")
       ->check(CLI::IsMember({"speed", "balanced", "lean"}))
       ->capture_default_str();
-  app.add_option("--ops", options->operations, "Operations of the long run; 200000000 is the full one")
+  app.add_option("--ops", options->operations,
+                 "Operations of the long run; 200000000 is the full one")
       ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1'000'000'000'000}))
       ->capture_default_str();
   app.add_option("--seconds", options->seconds, "Of lockstep, for throughput and variation")

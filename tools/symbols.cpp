@@ -53,7 +53,8 @@ const Symbols::Object& Symbols::object_named(const std::string& path) {
       int name = 0;
       if (std::sscanf(line.c_str(), "%llx %llx %c %n", &begin, &size, &kind, &name) < 3) continue;
       if (std::strchr("tTwWiVu", kind) == nullptr) continue;
-      object.functions[begin] = {size, without_parameters(line.substr(static_cast<std::size_t>(name)))};
+      object.functions[begin] = {size,
+                                 without_parameters(line.substr(static_cast<std::size_t>(name)))};
     }
     if (!object.functions.empty()) break;
   }

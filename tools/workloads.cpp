@@ -47,7 +47,7 @@ lab::Workload workload_named(const std::string& name, unsigned threads) {
   }
   const auto& known = lab::threaded_workloads();
   if (std::find(known.begin(), known.end(), name) == known.end()) {
-    throw UsageError(fmt::format("no workload '{}'; there are {}", name, workload_names()));
+    throw lab::UsageError(fmt::format("no workload '{}'; there are {}", name, workload_names()));
   }
   lab::check_workload(workload);
   return workload;
@@ -71,14 +71,18 @@ std::uint64_t operations_in(const lab::Workload& workload, double seconds) {
   return static_cast<std::uint64_t>(std::max(1.0, seconds * speed));
 }
 
-Words command_of(const lab::Workload& workload, std::uint64_t operations) {
+std::vector<std::string> command_of(const lab::Workload& workload, std::uint64_t operations) {
   const std::string count = std::to_string(operations);
   if (workload.threaded()) {
     return {lab::companion("threads_worker"), workload.name, std::to_string(workload.threads),
             count, "1"};
   }
-  return {lab::companion("bench_random_mixed_hakmem_minimal"), "--no-syscall-count", count,
-          std::to_string(workload.working_set), "1", std::to_string(workload.size_mask)};
+  return {lab::companion("bench_random_mixed_hakmem_minimal"),
+          "--no-syscall-count",
+          count,
+          std::to_string(workload.working_set),
+          "1",
+          std::to_string(workload.size_mask)};
 }
 
 }  // namespace hakmem::tools

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
-#include "command.hpp"
 #include "lab/workload.hpp"
 
 namespace hakmem::tools {
@@ -23,6 +23,6 @@ std::string short_name(const lab::Workload& workload);
 std::uint64_t operations_in(const lab::Workload& workload, double seconds);
 
 // The command that runs it once, for about so many operations, and prints what it measured.
-Words command_of(const lab::Workload& workload, std::uint64_t operations);
+std::vector<std::string> command_of(const lab::Workload& workload, std::uint64_t operations);
 
 }  // namespace hakmem::tools

@@ -1,8 +1,8 @@
 // A preloaded timer that notes where a program is: what `hakmem profile` uses where perf cannot be.
 //
-// SIGPROF comes as the process uses CPU time. Its handler stores the interrupted address and those of
-// the callers, as unwind tables tell them, in a file mapped from the start (SAMPLER_OUTPUT and the
-// process id). When the program ends, its map of libraries is written beside it.
+// SIGPROF comes as the process uses CPU time. Its handler stores the interrupted address and those
+// of the callers, as unwind tables tell them, in a file mapped from the start (SAMPLER_OUTPUT and
+// the process id). When the program ends, its map of libraries is written beside it.
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -90,7 +90,7 @@ __attribute__((constructor)) void begin() {
   void* frame = nullptr;
   backtrace(&frame, 1);
 
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_sigaction = note;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigaction(SIGPROF, &action, nullptr);
