@@ -68,4 +68,14 @@ std::vector<Precedent> precedents_of(const std::vector<Precedent>& ledger,
   return found;
 }
 
+std::string status_of(const std::vector<Precedent>& ledger, const std::string& function) {
+  std::string status;
+  for (const Precedent& precedent : precedents_of(ledger, function)) {
+    status += status.empty() ? "known: " : ", ";
+    status += precedent.verdict.empty() ? "entry" : precedent.verdict;
+    status += " in ledger " + precedent.number;
+  }
+  return status;
+}
+
 }  // namespace hakmem::tools

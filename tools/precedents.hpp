@@ -21,4 +21,7 @@ std::vector<Precedent> read_ledger(const std::filesystem::path& folder);
 std::vector<Precedent> precedents_of(const std::vector<Precedent>& ledger,
                                      const std::string& function);
 
+// "known: NO-GO in ledger 014", or nothing.
+std::string status_of(const std::vector<Precedent>& ledger, const std::string& function);
+
 }  // namespace hakmem::tools

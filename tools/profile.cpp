@@ -116,17 +116,6 @@ std::vector<Precedent> ledger_of(const ProfileOptions& options) {
   return read_ledger(fs::is_directory(here) ? here : source_tree() / here);
 }
 
-void add_status(Profile& profile, const std::vector<Precedent>& ledger) {
-  for (FunctionShare& function : profile.functions) {
-    if (!function.of_allocator) continue;
-    for (const Precedent& precedent : precedents_of(ledger, function.name)) {
-      function.status +=
-          fmt::format("{}{} in ledger {}", function.status.empty() ? "known: " : ", ",
-                      precedent.verdict.empty() ? "entry" : precedent.verdict, precedent.number);
-    }
-  }
-}
-
 Words program_to_run(const ProfileOptions& options, const Words& given, double seconds) {
   if (!given.empty()) return given;
   const lab::Workload workload = workload_named(options.workload, options.threads);
@@ -174,7 +163,9 @@ int profile(const ProfileOptions& options, const Words& given) {
   made.slowdown =
       measure_slowdown(program_to_run(options, given, short_time), subjects, options.pairs);
   const std::vector<Precedent> ledger = ledger_of(options);
-  add_status(made, ledger);
+  for (FunctionShare& function : made.functions) {
+    if (function.of_allocator) function.status = status_of(ledger, function.name);
+  }
 
   const Words simulated = program_to_run(options, given, 0.01);
   report.hardware = count_by_hardware(simulated, made.allocator.library, report.no_hardware);
