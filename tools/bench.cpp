@@ -153,7 +153,9 @@ std::string text_of(const Json& machine) {
   std::string text;
   for (const auto& [key, value] : machine.items()) {
     text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", key,
-                        value.is_string() ? value.get<std::string>() : value.dump());
+                        value.is_string()         ? value.get<std::string>()
+                        : value.is_number_float() ? fmt::format("{:.1f}", value.get<double>())
+                                                  : value.dump());
   }
   return text;
 }

@@ -107,22 +107,34 @@ std::string cells(const char* kind, const std::vector<std::string>& texts) {
 }
 
 std::string table_of(const BenchTable& table) {
-  std::string html = "<div class=\"wide\"><table>\n" +
-                     cells("th", {"allocator", "version", "time", "95 % interval", "ns/op",
-                                  "of floor", "peak MB", "page faults", "memory calls/op",
-                                  "malloc p50 / p99 / p99.9 ns", "free p50 / p99 / p99.9 ns"});
+  const bool latency = table.workload.threaded();
+  std::vector<std::string> head = {"allocator", "version", "time",        "95 % interval",  "ns/op",
+                                   "of floor",  "peak MB", "page faults", "memory calls/op"};
+  if (latency) {
+    head.emplace_back("malloc p50 / p99 / p99.9 ns");
+    head.emplace_back("free p50 / p99 / p99.9 ns");
+  }
+  std::string html = "<div class=\"wide\"><table>\n" + cells("th", head);
   const auto percentiles = [](const std::optional<Percentiles>& calls) {
     return calls ? fmt::format("{:.0f} / {:.0f} / {:.0f}", calls->p50, calls->p99, calls->p999)
                  : std::string("n/a");
   };
   for (const BenchRow& row : table.rows) {
-    html += cells("td", {row.name, row.version, fmt::format("{:.3f}", row.time.median),
-                         fmt::format("{:.3f} to {:.3f}", row.time.low, row.time.high),
-                         fmt::format("{:.2f}", row.nanoseconds),
-                         row.floor ? fmt::format("{:.1f} %", 100 * row.floor->median) : "n/a",
-                         fmt::format("{:.1f}", row.peak_mb), fmt::format("{:.0f}", row.faults),
-                         row.memory_calls ? fmt::format("{:.1e}", *row.memory_calls) : "n/a",
-                         percentiles(row.malloc_calls), percentiles(row.free_calls)});
+    std::vector<std::string> line = {
+        row.name,
+        row.version,
+        fmt::format("{:.3f}", row.time.median),
+        fmt::format("{:.3f} to {:.3f}", row.time.low, row.time.high),
+        fmt::format("{:.2f}", row.nanoseconds),
+        row.floor ? fmt::format("{:.1f} %", 100 * row.floor->median) : "n/a",
+        fmt::format("{:.1f}", row.peak_mb),
+        fmt::format("{:.0f}", row.faults),
+        row.memory_calls ? fmt::format("{:.1e}", *row.memory_calls) : "n/a"};
+    if (latency) {
+      line.push_back(percentiles(row.malloc_calls));
+      line.push_back(percentiles(row.free_calls));
+    }
+    html += cells("td", line);
   }
   return html + "</table></div>\n";
 }

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "child.hpp"
 #include "lab/companion.hpp"
 #include "lab/lockstep.hpp"
 #include "workloads.hpp"
@@ -143,7 +145,7 @@ void measure(BenchTable& table, const std::vector<lab::Allocator>& allocators,
   for (std::size_t i = 0; i < allocators.size(); ++i) {
     BenchRow row;
     row.name = allocators[i].name;
-    row.version = row.name == "null" ? "" : lab::version_of(allocators[i]);
+    row.version = shown_version(allocators[i]);
     row.time = lab::estimate(samples[i].ratios);
     if (!samples[i].floors.front().empty()) row.floor = lab::estimate(samples[i].floors);
     row.nanoseconds = lab::median(samples[i].nanoseconds);
@@ -195,6 +197,20 @@ std::optional<long> count_memory_calls(const lab::Workload& workload,
   } catch (const lab::ProcessFailure&) {
     return std::nullopt;
   }
+}
+
+std::string shown_version(const lab::Allocator& allocator) {
+  if (allocator.name == "null") return "";
+  const std::string own = lab::version_of(allocator);
+  if (!own.empty() || allocator.library.empty() || !has_program("dpkg-query")) return own;
+  // The package that the file comes from, if any.
+  const Finished owner =
+      run_child({"dpkg-query", "--search", std::filesystem::canonical(allocator.library)});
+  if (!owner.ok()) return "";
+  const std::string package = owner.out.substr(0, owner.out.find(": "));
+  const std::string version =
+      run_child({"dpkg-query", "--show", "--showformat", "${Version}", package}).out;
+  return version.substr(0, version.find('-'));
 }
 
 BenchTable measure_table(const lab::Workload& workload, std::vector<lab::Allocator> allocators,

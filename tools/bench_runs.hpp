@@ -59,6 +59,9 @@ BenchTable measure_table(const lab::Workload& workload, std::vector<lab::Allocat
 std::optional<long> count_memory_calls(const lab::Workload& workload,
                                        const lab::Allocator& allocator, std::uint64_t operations);
 
+// What the library says of itself, else what the package it comes from says; "" where neither does.
+std::string shown_version(const lab::Allocator& allocator);
+
 // A table with one line for each row, columns as wide as they need to be; the first is flush left.
 std::string layout_table(const std::vector<std::vector<std::string>>& lines);
 

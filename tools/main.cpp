@@ -24,7 +24,11 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   hakmem run -- python3 script.py            run a program under HAKMEM
   hakmem run --profile lean --stats -- make  a smaller heap, and statistics at the end
-  hakmem boxes                               what can be set, and how it is set now)";
+  hakmem boxes                               what can be set, and how it is set now
+  hakmem bench                               how it compares with the allocators installed here
+  hakmem score                               what it is held to, and where it stands
+  hakmem profile -- python3 script.py        where the time goes
+  hakmem asm malloc                          a function's instructions and what they wait for)";
 
 class Formatter : public CLI::Formatter {
  public:

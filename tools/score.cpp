@@ -210,7 +210,7 @@ void add_throughput(const Contest& contest, const Lockstep& lockstep,
                     std::vector<Metric>& metrics) {
   Metric shares{"throughput, Mixed 400", "100 % of mimalloc's", {}, {}, Status::not_measured, ""};
   if (contest.mimalloc) {
-    const std::string version = lab::version_of(*contest.mimalloc);
+    const std::string version = shown_version(*contest.mimalloc);
     for (std::size_t i = 0; i < contest.ours.size(); ++i) {
       const lab::Estimate share = lockstep.share(i, lockstep.mimalloc());
       shares.measured.push_back(share_text(share));
@@ -403,8 +403,8 @@ void print_text(const Contest& contest, const std::vector<Metric>& metrics) {
     line.insert(line.end(), metric.measured.begin(), metric.measured.end());
     lines.push_back(std::move(line));
   }
-  fmt::print("hakmem {}, {} profile\n\n{}\n", lab::version_of(contest.ours[0]),
-             contest.ours[0].name, layout_table(lines));
+  fmt::print("hakmem {}, {} profile\n\n{}\n", shown_version(contest.ours[0]), contest.ours[0].name,
+             layout_table(lines));
   for (const Metric& metric : metrics) {
     if (!metric.note.empty()) fmt::print("{}: {}\n", metric.name, metric.note);
   }

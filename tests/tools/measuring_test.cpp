@@ -91,6 +91,23 @@ TEST(Measuring, HelpHasExamples) {
   }
 }
 
+TEST(Completion, KnowsSubcommandsOptionsAndNames) {
+  const auto complete = [](const Words& words) {
+    std::string line = "source " COMPLETION_FILE "; COMP_WORDS=('" HAKMEM_COMMAND "'";
+    for (const std::string& word : words) line += " '" + word + "'";
+    line += "); COMP_CWORD=" + std::to_string(words.size()) +
+            "; _hakmem; printf '%s ' \"${COMPREPLY[@]}\"";
+    return run_program({"bash", "-c", line}).out;
+  };
+  EXPECT_EQ(complete({"sc"}), "score ");
+  EXPECT_TRUE(contains(complete({""}), "bench "));
+  EXPECT_EQ(complete({"bench", "--ht"}), "--html ");
+  EXPECT_EQ(complete({"profile", "--workload", "lar"}), "larson ");
+  EXPECT_EQ(complete({"score", "--profile", "le"}), "lean ");
+  EXPECT_EQ(complete({"bench", "mimal"}), "mimalloc ");
+  EXPECT_TRUE(contains(complete({"profile", "--", "pytho"}), "python3 "));
+}
+
 TEST(Bench, ComparesAnyNumberOfAllocators) {
   const std::string page = temporary("bench.html");
   const Outcome outcome =
