@@ -8,17 +8,19 @@ if(HAKMEM_SANITIZE)
   target_link_options(hakmem_flags INTERFACE -fsanitize=${HAKMEM_SANITIZE})
 endif()
 
-# The allocator: no RTTI, no exceptions, no guards around statics (they would need libstdc++), and
-# unwind tables all the same, because operator new lets std::bad_alloc pass.
 # Only hot gates can be frozen, and only to numbers.
 string(REPLACE "," ";" frozen "${HAKMEM_FREEZE}")
 file(READ ${PROJECT_SOURCE_DIR}/src/hakmem/config/options.def options)
 foreach(setting IN LISTS frozen)
-  if(NOT setting MATCHES "^(HAKMEM_[A-Z0-9_]+)=[0-9]+$" OR NOT options MATCHES "\"${CMAKE_MATCH_1}\", hot,")
+  string(REGEX REPLACE "^(HAKMEM_[A-Z0-9_]+)=[0-9]+$" "\"\\1\", hot," entry "${setting}")
+  string(FIND "${options}" "${entry}" place)
+  if(place EQUAL -1)
     message(FATAL_ERROR "HAKMEM_FREEZE: ${setting} is not HOT_GATE=NUMBER, see options.def")
   endif()
 endforeach()
 
+# The allocator: no RTTI, no exceptions, no guards around statics (they would need libstdc++), and
+# unwind tables all the same, because operator new lets std::bad_alloc pass.
 add_library(hakmem_core_flags INTERFACE)
 target_link_libraries(hakmem_core_flags INTERFACE hakmem_flags)
 target_include_directories(hakmem_core_flags INTERFACE

@@ -44,7 +44,7 @@ class CommandPairs : public PairSource {
     return {std::log(cost[0] / cost[1]), 0, layout()};
   }
 
-  double alone(std::size_t side, double) override { return run(place()[side]); }
+  double alone(std::size_t side, double) override { return run(placed(sides_[side], 0, random_)); }
 
   [[nodiscard]] std::string method() const override {
     return fmt::format("whole runs in turn of: {}", fmt::join(command_, " "));

@@ -1,6 +1,7 @@
 #include "lab/experiment.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -78,7 +79,8 @@ Json to_json(const Experiment& experiment) {
   Json pairs = Json::array();
   for (const PairSample& pair : outcome.pairs)
     pairs.push_back({std::round(pair.gain * 1e6), std::round(pair.error * 1e6), pair.layout});
-  Json json = {{"command", experiment.command_line},
+  Json json = {{"command", fmt::format("hakmem {}", fmt::join(experiment.words, " "))},
+               {"words", experiment.words},
                {"date", today()},
                {"machine", describe_machine()},
                {"a", to_json(experiment.sides[0])},

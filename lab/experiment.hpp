@@ -12,7 +12,7 @@
 namespace hakmem::lab {
 
 struct Experiment {
-  std::string command_line;
+  std::vector<std::string> words;  // of the command line, without the program
   std::vector<Side> sides;
   std::string workload;  // in words
   Metric metric = Metric::kTime;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kRounds = 80;
 constexpr std::size_t kThreadedRounds = 16;
 constexpr std::size_t kMostRounds = 400;
+constexpr std::uint64_t kSmallSet = 10'000;  // slots that are filled in no time
 
 class LockstepPairs : public PairSource {
  public:
@@ -39,7 +40,8 @@ class LockstepPairs : public PairSource {
       std::swap(set.turns[0], set.turns[1]);
       std::swap(set.reports[0], set.reports[1]);
     }
-    if (pair_ == 1) adapt(std::chrono::steady_clock::now() - start);
+    if (pair_ == 1 && plan_.workload.working_set > kSmallSet)
+      adapt(std::chrono::steady_clock::now() - start);
     if (metric_ == Metric::kRss || metric_ == Metric::kFaults)
       return {std::log(whole(set.reports[0]) / whole(set.reports[1])), 0, layout()};
     std::vector<double> a;
@@ -50,7 +52,7 @@ class LockstepPairs : public PairSource {
   }
 
   double alone(std::size_t side, double seconds) override {
-    Allocator allocator = place()[side];
+    const Allocator allocator = placed(sides_[side], 0, random_);
     Worker worker(launch_worker(plan_.workload, plan_.pace, allocator, 1, plan_.cpu));
     worker.take_turn(plan_.pace.warm_up);
     const double turns = std::max(1.0, seconds * 1000 / slice_ms_);

@@ -1,6 +1,7 @@
 #include "lab/machine.hpp"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -37,7 +38,7 @@ nlohmann::ordered_json describe_machine() {
   for (std::string flag; flags >> flag;) is_virtual = is_virtual || flag == "hypervisor";
   return {{"processor", value_in("/proc/cpuinfo", "model name")},
           {"architecture", system.machine},
-          {"cpus", allowed_cpus().size()},
+          {"cpus", sysconf(_SC_NPROCESSORS_ONLN)},
           {"memory", value_in("/proc/meminfo", "MemTotal")},
           {"kernel", system.release},
           {"virtual", is_virtual},

@@ -27,7 +27,8 @@ class PairSource {
 
   // Throws ProcessFailure.
   virtual PairSample next() = 0;
-  // What one side costs when it runs alone, for about so many seconds: for the naive method.
+  // What one side, in its first layout, costs when it runs alone for about so many seconds: for the
+  // naive method.
   virtual double alone(std::size_t side, double seconds) = 0;
   // How the measurement is done, in words.
   [[nodiscard]] virtual std::string method() const = 0;

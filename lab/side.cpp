@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kPatienceForBuilds = 1800;
+constexpr std::size_t kPool = 96;  // layouts to draw from
 
 // Makes builds of the source that this program was built from; empty where that is not at hand.
 fs::path variant_script() {
@@ -87,8 +88,7 @@ std::vector<Side> parse_sides(const std::vector<std::string>& words, std::size_t
         // Both sides draw from one shuffled row where their source is the same, A from its front:
         // two sides that shared a layout would know nothing of its part in the difference.
         const bool same = sides.size() == 1 && gates[0] == gates[1];
-        std::vector<std::string> row =
-            build_layouts(ours.hot, 2 * std::max<std::size_t>(1, layouts));
+        std::vector<std::string> row = build_layouts(ours.hot, std::max(kPool, 2 * layouts));
         std::mt19937_64 random(seed);
         std::shuffle(row.begin(), row.end(), random);
         const auto begin = row.begin() + static_cast<std::ptrdiff_t>(same ? layouts : 0);

@@ -40,9 +40,10 @@ struct Interval {
 // Fewer independent samples than this have no interval: it is then without bounds.
 inline constexpr std::size_t kFewestUnits = 6;
 
-// The interval that misses the true gain with probability `alpha`: percentiles of the bootstrap,
-// pushed outwards as Student's t does for few samples. The same samples give the same figures.
-Interval interval_of(const std::vector<PairSample>& pairs, double alpha, std::size_t draws = 4000);
+// The interval that misses the true gain with probability `alpha`: the spread of the estimate over
+// bootstrap draws, times Student's t. (Percentiles of the draws, the simpler way, are too narrow
+// far out and for few samples.) The same samples give the same figures.
+Interval interval_of(const std::vector<PairSample>& pairs, double alpha, std::size_t draws = 2000);
 
 // What the placement of processes adds to the figure of one pair, as a standard deviation: the
 // spread between pairs, less the noise of their slices. The sources are the same in all pairs.

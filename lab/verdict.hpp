@@ -38,7 +38,7 @@ struct Look {
 // Keeps the looks of one measurement, and ends it at the first verdict.
 class Sequence {
  public:
-  explicit Sequence(double threshold, std::size_t draws = 4000)
+  explicit Sequence(double threshold, std::size_t draws = 2000)
       : threshold_(threshold), draws_(draws) {}
 
   // The next look that is due once `spent`, a part of the budget from 0 to 1, is used up; none when

@@ -13,6 +13,7 @@
 #include "command.hpp"
 #include "hakmem/config/options.hpp"
 #include "lab/experiment.hpp"
+#include "lab/ledger.hpp"
 #include "lab/witness.hpp"
 
 namespace hakmem::tools {
@@ -46,6 +47,9 @@ struct AbOptions {
   std::string witness;
   std::size_t layouts = 48;
   std::uint64_t seed = 0;
+  std::string ledger;  // the name of the entry to write
+  std::string ledger_folder;
+  lab::LedgerEntry entry;  // what is said of it beforehand
   bool json = false;
   bool exit_code = false;
 };
@@ -113,24 +117,33 @@ class ProgressLine {
   std::chrono::steady_clock::time_point shown_;
 };
 
-std::string command_line(const AbOptions& options, const Words& program) {
-  std::string line = fmt::format("hakmem ab {}", fmt::join(options.sides, " "));
+// The command line as it would be given in full, so that the measurement can be made again.
+Words full_words(const AbOptions& options, const Words& program) {
+  Words words = {"ab", options.sides[0], options.sides[1]};
+  const auto add = [&words](const char* option, const auto& value) {
+    words.emplace_back(option);
+    words.push_back(fmt::format("{}", value));
+  };
   if (program.empty()) {
-    line += fmt::format(" --workload {}", options.workload.name);
+    add("--workload", options.workload.name);
     if (options.workload.threaded()) {
-      line += fmt::format(" --threads {}", options.workload.threads);
+      add("--threads", options.workload.threads);
     } else {
-      line += fmt::format(" --working-set {} --size-mask {}", options.workload.working_set,
-                          options.workload.size_mask);
+      add("--working-set", options.workload.working_set);
+      add("--size-mask", options.workload.size_mask);
     }
   }
-  line += fmt::format(" --metric {} --method {} --budget {}", options.metric, options.method,
-                      options.budget);
-  if (!options.threshold.empty()) line += " --threshold " + options.threshold;
-  if (!options.witness.empty()) line += " --witness " + options.witness;
-  line += fmt::format(" --layouts {} --seed {}", options.layouts, options.seed);
-  if (!program.empty()) line += fmt::format(" -- {}", fmt::join(program, " "));
-  return line;
+  add("--metric", options.metric);
+  add("--method", options.method);
+  add("--budget", options.budget);
+  if (!options.threshold.empty()) add("--threshold", options.threshold);
+  if (!options.witness.empty()) add("--witness", options.witness);
+  add("--layouts", options.layouts);
+  add("--seed", options.seed);
+  if (program.empty()) return words;
+  words.emplace_back("--");
+  words.insert(words.end(), program.begin(), program.end());
+  return words;
 }
 
 std::pair<double, double> count_instructions(const std::vector<lab::Side>& sides,
@@ -158,9 +171,35 @@ int exit_code_of(lab::Verdict verdict) {
   return 12;
 }
 
+// Before anything is measured: what one expects must not depend on what one sees.
+void check_ledger(AbOptions& options) {
+  if (options.ledger.empty()) {
+    if (!options.entry.hypothesis.empty() || !options.entry.expect.empty() ||
+        !options.entry.risk.empty())
+      throw UsageError("--hypothesis, --expect and --risk belong to --ledger NAME");
+    return;
+  }
+  if (options.entry.hypothesis.empty() || options.entry.expect.empty() ||
+      options.entry.risk.empty())
+    throw UsageError("--ledger asks for --hypothesis, --expect and --risk");
+  if (options.ledger_folder.empty()) options.ledger_folder = lab::ledger_folder();
+  options.entry.name = options.ledger;
+  lab::check_entry(options.entry);
+}
+
+void write_ledger(const AbOptions& options, const nlohmann::ordered_json& measured) {
+  lab::LedgerEntry entry = options.entry;
+  entry.date = measured.at("date").get<std::string>();
+  entry.verdict = measured.at("verdict").get<std::string>();
+  entry.experiment = measured;
+  const auto path = lab::write_entry(options.ledger_folder, entry);
+  fmt::print(stderr, "hakmem ab: wrote {}\n", path.string());
+}
+
 int compare(AbOptions options, const Words& program) {
   if (options.sides.size() != 2)
     throw UsageError("two sides are compared: hakmem ab A B [OPTION...] [-- CMD...]");
+  check_ledger(options);
   if (options.seed == 0) options.seed = std::random_device{}() % 1'000'000 + 1;
   lab::Workload& workload = options.workload;
   if (workload.name != "mixed" && workload.threads == 0) workload.threads = 2;
@@ -173,12 +212,15 @@ int compare(AbOptions options, const Words& program) {
   experiment.budget_seconds = read_seconds(options.budget);
   experiment.naive = options.method == "naive";
   experiment.seed = options.seed;
-  experiment.command_line = command_line(options, program);
+  experiment.words = full_words(options, program);
   experiment.workload =
       program.empty() ? lab::describe(workload) : fmt::format("{}", fmt::join(program, " "));
   if (!options.witness.empty() && program.empty() && workload.threaded())
     throw UsageError("--witness instructions counts Mixed in one thread, or a command");
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[Kpreparing the builds ...\r");
   experiment.sides = lab::parse_sides(options.sides, options.layouts, options.seed, is_hot_gate);
+  if (!options.witness.empty())
+    experiment.instructions = count_instructions(experiment.sides, workload, program);
 
   const std::unique_ptr<lab::PairSource> source =
       program.empty()
@@ -191,11 +233,10 @@ int compare(AbOptions options, const Words& program) {
         *source, experiment.threshold, experiment.budget_seconds, progress);
   }
   experiment.method = experiment.naive ? "naive: ten runs of A, then ten of B" : source->method();
-  if (!options.witness.empty())
-    experiment.instructions = count_instructions(experiment.sides, workload, program);
 
   const nlohmann::ordered_json json = lab::to_json(experiment);
   fmt::print("{}\n", options.json ? json.dump() : lab::to_text(json));
+  if (!options.ledger.empty()) write_ledger(options, json);
   return options.exit_code ? exit_code_of(experiment.outcome.verdict) : 0;
 }
 
@@ -225,6 +266,16 @@ Action describe_ab(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", options->seed, "For the random placement (default: a new one)")
       ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("--ledger", options->ledger, "Write an entry of this name to the ledger")
+      ->type_name("NAME");
+  app.add_option("--hypothesis", options->entry.hypothesis, "What should be better, and why");
+  app.add_option("--expect", options->entry.expect, "The gain hoped for");
+  app.add_option("--risk", options->entry.risk, "What may be lost");
+  app.add_option("--decision", options->entry.decision, "open, adopted, research or reverted")
+      ->check(CLI::IsMember(lab::decisions()))
+      ->type_name("WORD");
+  app.add_option("--ledger-dir", options->ledger_folder, "The ledger (default: docs/experiments)")
+      ->type_name("DIR");
   app.add_flag("--json", options->json, "Print a JSON document");
   app.add_flag("--exit-code", options->exit_code, "Tell the verdict by the exit code");
   app.prefix_command();

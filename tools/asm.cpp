@@ -82,9 +82,9 @@ std::string choose_library(const AsmOptions& options, const std::optional<Profil
   // Samples belong to the build that they were taken from.
   if (profile && !profile->allocator.library.empty()) return profile->allocator.library;
   std::string why;
-  const std::string annotated = made_library(Made::annotated, why);
+  std::string annotated = made_library(Made::annotated, why);
   if (!annotated.empty()) return annotated;
-  const std::string own = own_library();
+  std::string own = own_library();
   if (own.empty()) throw std::runtime_error("no library: " + why + "; use --lib PATH");
   fmt::print(stderr, "hakmem asm: no source lines ({})\n", why);
   return own;

@@ -201,7 +201,7 @@ std::optional<long> count_memory_calls(const lab::Workload& workload,
 
 std::string shown_version(const lab::Allocator& allocator) {
   if (allocator.name == "null") return "";
-  const std::string own = lab::version_of(allocator);
+  std::string own = lab::version_of(allocator);
   if (!own.empty() || allocator.library.empty() || !has_program("dpkg-query")) return own;
   // The package that the file comes from, if any.
   const Finished owner =

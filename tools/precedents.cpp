@@ -1,21 +1,11 @@
 #include "precedents.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 namespace hakmem::tools {
 namespace {
-
-using Json = nlohmann::json;
-
-// All texts of the document, one after the other.
-void collect_texts(const Json& value, std::string& texts) {
-  if (value.is_string()) texts += value.get<std::string>() + "\n";
-  if (value.is_structured()) {
-    for (const Json& inner : value) collect_texts(inner, texts);
-  }
-}
 
 bool is_part_of_word(char c) {
   return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -33,49 +23,33 @@ bool has_word(const std::string& text, const std::string& word) {
 
 }  // namespace
 
-std::vector<Precedent> read_ledger(const std::filesystem::path& folder) {
-  std::vector<Precedent> ledger;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".json") continue;
-    std::ifstream stream(entry.path());
-    const Json document = Json::parse(stream, nullptr, false);
-    if (!document.is_object()) continue;
-    Precedent precedent;
-    const std::string stem = entry.path().stem();
-    precedent.number = stem.substr(0, stem.find('-'));
-    precedent.name = document.value("title", document.value("name", stem));
-    if (const auto verdict = document.find("verdict"); verdict != document.end()) {
-      precedent.verdict = verdict->is_string() ? verdict->get<std::string>() : verdict->dump();
-    }
-    collect_texts(document, precedent.text);
-    ledger.push_back(std::move(precedent));
-  }
-  std::sort(ledger.begin(), ledger.end(),
-            [](const Precedent& a, const Precedent& b) { return a.number < b.number; });
-  return ledger;
-}
-
-std::vector<Precedent> precedents_of(const std::vector<Precedent>& ledger,
-                                     const std::string& function) {
+Ledger precedents_of(const Ledger& ledger, const std::string& function) {
   const std::size_t colons = function.rfind("::");
   const std::string word = colons == std::string::npos ? function : function.substr(colons + 2);
-  std::vector<Precedent> found;
-  // "malloc" and "free" stand in every entry.
+  Ledger found;
+  // "malloc" and "free" stand in many entries that are about neither.
   if (word.size() < 7) return found;
   std::copy_if(ledger.begin(), ledger.end(), std::back_inserter(found),
-               [&](const Precedent& precedent) { return has_word(precedent.text, word); });
+               [&](const lab::LedgerEntry& entry) {
+                 return has_word(entry.name, word) || has_word(entry.hypothesis, word) ||
+                        has_word(entry.reported, word) || has_word(entry.risk, word);
+               });
   return found;
 }
 
-std::string status_of(const std::vector<Precedent>& ledger, const std::string& function) {
+std::string status_of(const Ledger& ledger, const std::string& function) {
   std::string status;
-  for (const Precedent& precedent : precedents_of(ledger, function)) {
-    status += status.empty() ? "known: " : ", ";
-    status += precedent.verdict.empty() ? "entry" : precedent.verdict;
-    status += " in ledger " + precedent.number;
+  for (const lab::LedgerEntry& entry : precedents_of(ledger, function)) {
+    status += fmt::format("{}{} in ledger {:03}", status.empty() ? "known: " : ", ",
+                          entry.verdict == "none" ? "entry" : entry.verdict, entry.number);
   }
   return status;
+}
+
+std::string text_of(const lab::LedgerEntry& entry) {
+  return fmt::format("ledger {:03}, {}: {}, {}{}", entry.number, entry.name,
+                     entry.verdict == "none" ? "no verdict" : entry.verdict, entry.decision,
+                     entry.reported.empty() ? "" : " (reported, not measured here)");
 }
 
 }  // namespace hakmem::tools

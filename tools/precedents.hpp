@@ -1,27 +1,22 @@
-// What the ledger of experiments (docs/experiments/*.json) says about a function.
+// What the ledger of experiments says about a function.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "lab/ledger.hpp"
+
 namespace hakmem::tools {
 
-struct Precedent {
-  std::string number;  // "014"
-  std::string name;
-  std::string verdict;  // "NO-GO"
-  std::string text;     // all that the entry says, to be searched
-};
-
-// Empty where there is no such folder.
-std::vector<Precedent> read_ledger(const std::filesystem::path& folder);
+using Ledger = std::vector<lab::LedgerEntry>;
 
 // Entries that name the function by the last part of its name.
-std::vector<Precedent> precedents_of(const std::vector<Precedent>& ledger,
-                                     const std::string& function);
+Ledger precedents_of(const Ledger& ledger, const std::string& function);
 
 // "known: NO-GO in ledger 014", or nothing.
-std::string status_of(const std::vector<Precedent>& ledger, const std::string& function);
+std::string status_of(const Ledger& ledger, const std::string& function);
+
+// "ledger 004, always-inline: NO-GO, reverted (reported, not measured here)"
+std::string text_of(const lab::LedgerEntry& entry);
 
 }  // namespace hakmem::tools

@@ -110,10 +110,13 @@ void add_models(ProfileReport& report) {
   }
 }
 
-std::vector<Precedent> ledger_of(const ProfileOptions& options) {
-  if (options.ledger) return read_ledger(*options.ledger);
-  const fs::path here = "docs/experiments";
-  return read_ledger(fs::is_directory(here) ? here : source_tree() / here);
+Ledger ledger_of(const ProfileOptions& options) {
+  if (options.ledger) return lab::read_ledger(*options.ledger);
+  try {
+    return lab::read_ledger(lab::ledger_folder());
+  } catch (const lab::UsageError&) {
+    return {};  // it need not be there
+  }
 }
 
 Words program_to_run(const ProfileOptions& options, const Words& given, double seconds) {
@@ -122,8 +125,7 @@ Words program_to_run(const ProfileOptions& options, const Words& given, double s
   return command_of(workload, operations_in(workload, seconds));
 }
 
-void write_plan(const std::string& file, const ProfileReport& report,
-                const std::vector<Precedent>& ledger) {
+void write_plan(const std::string& file, const ProfileReport& report, const Ledger& ledger) {
   std::ofstream stream(file);
   stream << plan_of(report, ledger);
   stream.close();
@@ -133,6 +135,7 @@ void write_plan(const std::string& file, const ProfileReport& report,
 int profile(const ProfileOptions& options, const Words& given) {
   const bool built_in = given.empty();
   // The command line is checked before anything is built or run.
+  const Ledger ledger = ledger_of(options);
   std::optional<Profile> earlier;
   if (options.against) earlier = read_profile(*options.against);
   const Words program = program_to_run(options, given, options.seconds);
@@ -162,7 +165,6 @@ int profile(const ProfileOptions& options, const Words& given) {
   const double short_time = std::min(0.5, options.seconds);
   made.slowdown =
       measure_slowdown(program_to_run(options, given, short_time), subjects, options.pairs);
-  const std::vector<Precedent> ledger = ledger_of(options);
   for (FunctionShare& function : made.functions) {
     if (function.of_allocator) function.status = status_of(ledger, function.name);
   }
@@ -218,7 +220,7 @@ Action describe_profile(CLI::App& app) {
       ->type_name("FILE");
   app.add_option("--plan", options->plan, "Write the next-target analysis, as Markdown")
       ->type_name("FILE");
-  app.add_option("--ledger", options->ledger,
+  app.add_option("--ledger-dir", options->ledger,
                  "The folder of experiments (default docs/experiments)")
       ->check(CLI::ExistingDirectory)
       ->type_name("FOLDER");

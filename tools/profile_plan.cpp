@@ -14,46 +14,43 @@ struct Option {
   const char* what;
   double removes;  // the share of the function's own time that it might remove, at best
   const char* risk;
-  const char* precedent;  // reported by the original, not measured here
+  const char* experiment;  // the name of its ledger entry, where it was tried or reported
   bool keeps_box_rules;
 };
 
 // What was once listed as worth trying, and what the design leaves open.
 constexpr Option kOptions[] = {
     {"malloc", "the decision path always inlined", 0.05, "layout: the hot code grows",
-     "phase 46A, always-inline: -0.68 % (NO-GO)", true},
+     "always-inline", true},
     {"malloc", "routing table with one entry for each size, no shift", 0.08,
-     "64 times the table, in the first-level cache", "none", true},
-    {"malloc", "fewer gates on the path", 0.0, "none are left on it",
-     "phase 39, pruning of gates: +1.98 % (GO)", true},
+     "64 times the table, in the first-level cache", "", true},
+    {"malloc", "fewer gates on the path", 0.0, "none are left on it", "gate-pruning", true},
     {"free", "the region id loaded early, before the tag", 0.08,
-     "none but layout; the processor may do it already", "none", true},
+     "none but layout; the processor may do it already", "", true},
     {"free", "region ids of a small heap in huge pages", 0.10,
-     "memory: a page of 2 MiB for a small program", "none", true},
+     "memory: a page of 2 MiB for a small program", "", true},
     {"free", "fewer branches", 0.05, "branches that predict well cost less than what replaces them",
-     "phase 43, branch elimination: -1.18 % (NO-GO)", true},
+     "branch-elimination", true},
     {"unified_cache_pop", "prefetch of the next object", 0.15,
-     "useless where the object is in the cache, harmful where it is not used soon", "none", true},
+     "useless where the object is in the cache, harmful where it is not used soon", "", true},
     {"unified_cache_pop", "dependency chain reordered: the top stored before the null check", 0.10,
-     "a store on the path that fails", "none", true},
+     "a store on the path that fails", "", true},
     {"unified_cache_push", "free-side batching: several frees handled as one", 0.15,
-     "an array before the array: one more branch for each free", "none", true},
+     "an array before the array: one more branch for each free", "", true},
     {"unified_cache_push", "limit and top in one word", 0.10,
-     "two more instructions to take it apart", "none", true},
+     "two more instructions to take it apart", "", true},
     {"tiny_c7_ultra", "early load or prefetch of the C7 cache's words", 0.10,
-     "a load for each call that is not of C7",
-     "phase 45 suggested TLS prefetch: +0.5 to 1.0 % (expected, not measured)", true},
-    {"tiny_c7_ultra", "larger first batches", 0.02, "peak RSS of small programs", "none", true},
-    {"carve", "batch sizes of carve and refill", 0.20, "peak RSS", "none", true},
-    {"refill", "batch sizes of carve and refill", 0.20, "peak RSS", "none", true},
+     "a load for each call that is not of C7", "tls-prefetch", true},
+    {"tiny_c7_ultra", "larger first batches", 0.02, "peak RSS of small programs", "", true},
+    {"carve", "batch sizes of carve and refill", 0.20, "peak RSS", "", true},
+    {"refill", "batch sizes of carve and refill", 0.20, "peak RSS", "", true},
     {"region_id", "the write of the region id reordered, consolidated or bypassed", 0.30,
-     "ids that are late when another thread frees", "phase 61, header write: 2.32 % of samples",
-     true},
-    {"span", "segment pre-allocation (HAKMEM_SEGMENT_SLABS)", 0.30, "peak RSS", "none", true},
-    {"flush", "a larger cache (HAKMEM_CACHE_BUDGET)", 0.50, "memory that waits in caches", "none",
+     "ids that are late when another thread frees", "header-write", true},
+    {"span", "segment pre-allocation (HAKMEM_SEGMENT_SLABS)", 0.30, "peak RSS", "", true},
+    {"flush", "a larger cache (HAKMEM_CACHE_BUDGET)", 0.50, "memory that waits in caches", "",
      true},
     {"page_fault", "fewer first touches: fuller slabs, larger commit steps", 0.20,
-     "none; bounded by what the program touches", "none", true},
+     "none; bounded by what the program touches", "", true},
 };
 
 // Gain of the whole when a part of it is gone.
@@ -70,17 +67,20 @@ std::vector<Option> options_for(const std::string& function) {
   return options;
 }
 
-std::string precedents_text(const std::vector<Precedent>& found) {
+std::string precedents_text(const Ledger& found) {
   std::string text;
-  for (const Precedent& precedent : found) {
-    text += fmt::format("- ledger {}, {}: {}\n", precedent.number, precedent.name,
-                        precedent.verdict.empty() ? "no verdict" : precedent.verdict);
-  }
+  for (const lab::LedgerEntry& entry : found) text += "- " + text_of(entry) + "\n";
   return text.empty() ? "- none in the ledger\n" : text;
 }
 
+const lab::LedgerEntry* entry_named(const Ledger& ledger, const std::string& name) {
+  const auto found = std::find_if(ledger.begin(), ledger.end(),
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == ledger.end() ? nullptr : &*found;
+}
+
 std::string target_text(std::size_t number, const FunctionShare& function, const Profile& profile,
-                        const std::vector<Precedent>& ledger) {
+                        const Ledger& ledger) {
   const Share self = share_of(function.self, profile.samples);
   std::string text = fmt::format(
       "## {}. `{}`\n\nSelf {:.1f} % ({:.1f} to {:.1f}) of {} samples. If it cost nothing at all, "
@@ -95,11 +95,13 @@ std::string target_text(std::size_t number, const FunctionShare& function, const
             function.name + "'`.\n";
   } else {
     text +=
-        "| option | expected gain, at best | risk | reported precedent | keeps the box rules |\n"
+        "| option | expected gain, at best | risk | precedent | keeps the box rules |\n"
         "|---|---|---|---|---|\n";
     for (const Option& option : options) {
+      const lab::LedgerEntry* entry = entry_named(ledger, option.experiment);
       text += fmt::format("| {} | {:+.1f} % | {} | {} | {} |\n", option.what,
-                          100 * amdahl(self.value * option.removes), option.risk, option.precedent,
+                          100 * amdahl(self.value * option.removes), option.risk,
+                          entry == nullptr ? "none" : text_of(*entry),
                           option.keeps_box_rules ? "yes, as a gate" : "no");
     }
   }
@@ -108,7 +110,7 @@ std::string target_text(std::size_t number, const FunctionShare& function, const
 
 }  // namespace
 
-std::string plan_of(const ProfileReport& report, const std::vector<Precedent>& ledger) {
+std::string plan_of(const ProfileReport& report, const Ledger& ledger) {
   constexpr std::size_t kTargets = 6;
   const Profile& profile = report.profile;
   const Share all = share_of(profile.in_allocator, profile.samples);
@@ -143,12 +145,13 @@ std::string plan_of(const ProfileReport& report, const std::vector<Precedent>& l
   for (const FunctionShare* target : targets) {
     for (const Option& option : options_for(target->name)) {
       // What was tried and lost goes last.
-      const bool lost = std::string(option.precedent).find("NO-GO") != std::string::npos;
+      const lab::LedgerEntry* entry = entry_named(ledger, option.experiment);
+      const bool lost = entry != nullptr && entry->verdict == "NO-GO";
       const double gain = amdahl(share_of(target->self, profile.samples).value * option.removes);
-      if (gain > 0)
-        steps.push_back(
-            {lost ? gain / 100 : gain,
-             fmt::format("{} (`{}`, at best {:+.1f} %)", option.what, target->name, 100 * gain)});
+      if (gain <= 0) continue;
+      steps.push_back(
+          {lost ? gain / 100 : gain,
+           fmt::format("{} (`{}`, at best {:+.1f} %)", option.what, target->name, 100 * gain)});
     }
   }
   std::stable_sort(steps.begin(), steps.end(),

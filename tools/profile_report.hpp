@@ -38,6 +38,6 @@ nlohmann::ordered_json to_json(const ProfileReport& report);
 Share change_of(const FunctionShare& now, const Profile& profile, const Profile& earlier);
 
 // The next-target analysis, as Markdown.
-std::string plan_of(const ProfileReport& report, const std::vector<Precedent>& ledger);
+std::string plan_of(const ProfileReport& report, const Ledger& ledger);
 
 }  // namespace hakmem::tools

@@ -131,9 +131,12 @@ def read_arguments():
     arguments = parser.parse_args()
     if not 1 <= arguments.layouts <= 1000:
         parser.error("--layouts is 1 to 1000")
+    with open(os.path.join(ROOT, "src/hakmem/config/options.def"), encoding="utf-8") as file:
+        hot = re.findall(r'"(\w+)", hot,', file.read())
     for gate in arguments.gates:
-        if not re.fullmatch(r"HAKMEM_[A-Z0-9_]+=[0-9]+", gate):
-            parser.error(f"{gate} is not GATE=VALUE")
+        name, _, value = gate.partition("=")
+        if name not in hot or not value.isdigit():
+            parser.error(f"{gate} is not GATE=NUMBER with a hot gate ({', '.join(hot)})")
     return arguments
 
 

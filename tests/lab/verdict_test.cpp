@@ -70,7 +70,7 @@ Tally simulate(const Synthetic& world, std::size_t pairs, int runs) {
   Tally tally;
   for (int run = 0; run < runs; ++run) {
     const auto all = world.pairs(pairs, static_cast<std::uint64_t>(run) + 5000);
-    Sequence sequence(kThreshold, 1000);
+    Sequence sequence(kThreshold, 300);
     for (unsigned look = 1; look <= kLooks; ++look) {
       const std::vector<PairSample> seen(
           all.begin(), all.begin() + static_cast<std::ptrdiff_t>(pairs * look / kLooks));
@@ -118,8 +118,8 @@ TEST(Sequence, PeekingWithoutTheRuleIsWrongMoreOften) {
     for (unsigned look = 1; look <= kLooks; ++look) {
       const std::vector<PairSample> seen(all.begin(),
                                          all.begin() + static_cast<std::ptrdiff_t>(20 * look));
-      const Interval naive = interval_of(seen, 0.05, 500);
-      const Interval fair = interval_of(seen, alpha_of_look(look), 1000);
+      const Interval naive = interval_of(seen, 0.05, 300);
+      const Interval fair = interval_of(seen, alpha_of_look(look), 300);
       wrong = wrong || naive.low > 0 || naive.high < 0;
       wrong_ruled = wrong_ruled || fair.low > 0 || fair.high < 0;
     }

@@ -1,0 +1,118 @@
+"""Runs `hakmem ab` many times on sides whose truth is known, and keeps what it said.
+
+Each series is a file docs/lab/NAME.json. A run is added as soon as it is done, so that the program
+may be stopped at any time and goes on where it was. tests/lab replays the recordings.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+HAKMEM = os.path.join("build", "release", "hakmem")
+FOLDER = os.path.join("docs", "lab")
+
+# Name: what A and B are, further words, the truth in words.
+SERIES = {
+    "same": (["hakmem", "hakmem", "--layouts", "1"], "A and B are the same library"),
+    "planted-1": (["hakmem", "hakmem:LAB_PLANT=0.01", "--layouts", "1"],
+                  "B spins for 1 % of each slice"),
+    "planted-0.5": (["hakmem", "hakmem:LAB_PLANT=0.005", "--layouts", "1"],
+                    "B spins for 0.5 % of each slice"),
+    "relinked": (["hakmem", "hakmem", "--layouts", "16"],
+                 "the same source, A and B in 16 layouts each, drawn anew in each run"),
+    "relinked-naive": (["hakmem", "hakmem", "--layouts", "16", "--method", "naive"],
+                       "the same source in one layout each, ten runs of A, then ten of B"),
+}
+
+
+def path_of(name):
+    return os.path.join(FOLDER, name + ".json")
+
+
+def load(name, budget):
+    if not os.path.exists(path_of(name)):
+        return {"series": name, "truth": SERIES[name][1], "command": ["ab", *SERIES[name][0]],
+                "budget": budget, "pairs_unit": "gain and standard error in millionths, layout",
+                "runs": []}
+    with open(path_of(name), encoding="utf-8") as file:
+        series = json.load(file)
+    if budget and series["budget"] != budget:
+        sys.exit(f"script/lab-proof: {path_of(name)} was recorded with --budget {series['budget']}; "
+                 "use that, or remove the file")
+    return series
+
+
+def save(series):
+    """One line a run, so that differences stay readable."""
+    runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in series["runs"])
+    head = json.dumps({key: value for key, value in series.items() if key != "runs"}, indent=1)
+    new = path_of(series["series"]) + ".new"
+    with open(new, "w", encoding="utf-8") as file:
+        file.write(head[:-2] + ',\n "runs": [\n' + runs + "\n]}\n")
+    os.rename(new, path_of(series["series"]))
+
+
+def compact(result):
+    pairs = [[int(number) for number in pair] for pair in result["pairs"]]
+    return {"seed": result["seed"], "date": result["date"], "load": round(result["machine"]["load"], 1),
+            "seconds": round(result["seconds"], 1), "verdict": result["verdict"],
+            "gain": [result["gain"][key] for key in ("estimate", "low", "high")],
+            "looks": [[look["look"], look["pairs"]] for look in result["looks"]],
+            "layout_tax": result["layout_tax"]["all"], "pairs": pairs}
+
+
+def add_run(series):
+    seed = len(series["runs"]) + 1
+    done = subprocess.run([HAKMEM, *series["command"], "--budget", series["budget"], "--seed",
+                           str(seed), "--json"], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(done.returncode)
+    result = json.loads(done.stdout)
+    series.setdefault("machine", {key: value for key, value in result["machine"].items()
+                                  if key != "load"})
+    series["runs"].append(compact(result))
+    save(series)
+
+
+def summary(series):
+    verdicts = [run["verdict"] for run in series["runs"]]
+    counts = ", ".join(f"{word} {verdicts.count(word)}"
+                       for word in ("GO", "NO-GO", "NEUTRAL", "UNDECIDED"))
+    found = sum(1 for run in series["runs"] if run["gain"][2] is not None and run["gain"][2] < 0)
+    return f"{series['series']:<15} {len(verdicts):>3} runs: {counts}; interval below 0: {found}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/lab-proof", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--series", action="append", choices=SERIES, default=[],
+                        help="only this one (may be given several times)")
+    parser.add_argument("--runs", type=int, default=100, help="of each series (default 100)")
+    parser.add_argument("--budget", default="110s", help="of each run (default 110s)")
+    parser.add_argument("--minutes", type=float, help="stop after so long")
+    parser.add_argument("--summary", action="store_true", help="only print what is recorded")
+    arguments = parser.parse_args()
+    if not os.path.exists(HAKMEM):
+        sys.exit("script/lab-proof: build first: cmake --preset release && cmake --build build/release")
+    os.makedirs(FOLDER, exist_ok=True)
+    all_series = [load(name, None if arguments.summary else arguments.budget) for name in arguments.series or SERIES
+                  if not arguments.summary or os.path.exists(path_of(name))]
+    end = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
+    # In turn, so that a recording that was stopped early has some of each.
+    while not arguments.summary:
+        series = min(all_series, key=lambda one: len(one["runs"]))
+        if len(series["runs"]) >= arguments.runs or time.monotonic() > end:
+            break
+        add_run(series)
+        print(summary(series), flush=True)
+    for series in all_series:
+        print(summary(series))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
