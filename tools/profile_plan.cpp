@@ -38,7 +38,7 @@ constexpr Option kOptions[] = {
     {"unified_cache_push", "free-side batching: several frees handled as one", 0.15,
      "an array before the array: one more branch for each free", "", true},
     {"unified_cache_push", "limit and top in one word", 0.10,
-     "two more instructions to take it apart", "", true},
+     "two more instructions to take it apart", "", false},
     {"tiny_c7_ultra", "early load or prefetch of the C7 cache's words", 0.10,
      "a load for each call that is not of C7", "tls-prefetch", true},
     {"tiny_c7_ultra", "larger first batches", 0.02, "peak RSS of small programs", "", true},
@@ -95,14 +95,16 @@ std::string target_text(std::size_t number, const FunctionShare& function, const
             function.name + "'`.\n";
   } else {
     text +=
-        "| option | expected gain, at best | risk | precedent | keeps the box rules |\n"
+        "| option | expected gain, at best (of its own time gone) | risk | precedent | keeps the "
+        "box rules |\n"
         "|---|---|---|---|---|\n";
     for (const Option& option : options) {
       const lab::LedgerEntry* entry = entry_named(ledger, option.experiment);
-      text += fmt::format("| {} | {:+.1f} % | {} | {} | {} |\n", option.what,
-                          100 * amdahl(self.value * option.removes), option.risk,
-                          entry == nullptr ? "none" : text_of(*entry),
-                          option.keeps_box_rules ? "yes, as a gate" : "no");
+      text += fmt::format(
+          "| {} | {:+.1f} % ({:.0f} %) | {} | {} | {} |\n", option.what,
+          100 * amdahl(self.value * option.removes), 100 * option.removes, option.risk,
+          entry == nullptr ? "none" : text_of(*entry),
+          option.keeps_box_rules ? "yes, as a gate" : "no, more than one place changes");
     }
   }
   return text + "\nPrecedents:\n\n" + precedents_text(precedents_of(ledger, function.name)) + "\n";
@@ -122,11 +124,14 @@ std::string plan_of(const ProfileReport& report, const Ledger& ledger) {
       "in which boundaries are calls",
       profile.command, profile.allocator.name, profile.version, profile.samples, profile.method,
       100 * all.value, 100 * all.low, 100 * all.high, 100 * amdahl(all.value));
-  text += profile.slowdown
-              ? fmt::format(
-                    "\n(it is {:.2f} times as slow as release): small ones are smaller there.\n\n",
-                    profile.slowdown->median)
-              : std::string(".\n\n");
+  text +=
+      profile.slowdown
+          ? fmt::format(
+                "\n(it is {:.2f} times as slow as release): small ones are smaller there. What an "
+                "option takes\naway of its function's own time is a guess made "
+                "before the experiment, in brackets.\n\n",
+                profile.slowdown->median)
+          : std::string(".\n\n");
   std::vector<const FunctionShare*> targets;
   for (const FunctionShare& function : profile.functions) {
     if (function.of_allocator && function.self > 0 && targets.size() < kTargets) {
