@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "lab/machine.hpp"
@@ -12,6 +13,8 @@ namespace hakmem::lab {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // JSON has no infinity.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -53,9 +56,10 @@ std::string describe_side(char letter, const Json& side) {
 std::string describe_tax(const Json& tax, bool varied) {
   std::string text = fmt::format("layout tax    {:.2f} % from one pair of processes to the next",
                                  100 * tax.at("all").get<double>());
-  if (varied)
+  if (varied) {
     text += fmt::format(", {:.2f} % from one relink to the next",
                         100 * tax.at("relinks").get<double>());
+  }
   return text + " (standard deviation, noise taken out)\n";
 }
 
@@ -100,9 +104,10 @@ Json to_json(const Experiment& experiment) {
                {"seconds_to_decide", seconds_to_decide(outcome, experiment.threshold)},
                {"pairs_unit", "[gain in millionths, standard error in millionths, layout]"},
                {"pairs", pairs}};
-  if (experiment.instructions)
+  if (experiment.instructions) {
     json["instructions"] = {{"a", experiment.instructions->first},
                             {"b", experiment.instructions->second}};
+  }
   return json;
 }
 
@@ -117,8 +122,9 @@ std::string to_text(const Json& json) {
   if (naive) {
     text += " (means of ten runs each; no interval: this method has none)\n";
   } else {
-    text += fmt::format(", 95 % interval {} to {}\n", percent(number_in(gain.at("low"), -INFINITY)),
-                        percent(number_in(gain.at("high"), INFINITY)));
+    text +=
+        fmt::format(", 95 % interval {} to {}\n", percent(number_in(gain.at("low"), -kInfinity)),
+                    percent(number_in(gain.at("high"), kInfinity)));
     const std::size_t layouts = std::max(json.at("a").at("layouts").get<std::size_t>(),
                                          json.at("b").at("layouts").get<std::size_t>());
     text += describe_tax(json.at("layout_tax"), layouts > 1);

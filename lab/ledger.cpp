@@ -51,7 +51,7 @@ const std::vector<std::string>& decisions() {
 
 fs::path ledger_folder() {
   for (const fs::path& start : {fs::current_path(), own_folder()})
-    if (const fs::path folder = folder_above(start); !folder.empty()) return folder;
+    if (fs::path folder = folder_above(start); !folder.empty()) return folder;
   throw UsageError("there is no docs/experiments here; name the ledger's folder with --ledger-dir");
 }
 
@@ -98,20 +98,23 @@ std::vector<LedgerEntry> read_ledger(const fs::path& folder) {
 LedgerEntry find_entry(const fs::path& folder, const std::string& number_or_name) {
   for (const LedgerEntry& entry : read_ledger(folder)) {
     if (number_or_name == entry.name || number_or_name == std::to_string(entry.number) ||
-        number_or_name == fmt::format("{:03}", entry.number))
+        number_or_name == fmt::format("{:03}", entry.number)) {
       return entry;
+    }
   }
   throw UsageError(fmt::format("there is no entry {} in the ledger", number_or_name));
 }
 
 void check_entry(const LedgerEntry& entry) {
-  if (!is_name(entry.name))
+  if (!is_name(entry.name)) {
     throw UsageError(
         fmt::format("'{}' is no name: lower-case letters, digits, dashes", entry.name));
+  }
   const auto& known = decisions();
-  if (std::find(known.begin(), known.end(), entry.decision) == known.end())
+  if (std::find(known.begin(), known.end(), entry.decision) == known.end()) {
     throw UsageError(
         fmt::format("'{}' is no decision; there are {}", entry.decision, fmt::join(known, ", ")));
+  }
 }
 
 fs::path write_entry(const fs::path& folder, LedgerEntry& entry) {
@@ -121,7 +124,7 @@ fs::path write_entry(const fs::path& folder, LedgerEntry& entry) {
     entry.number = all.empty() ? 1 : all.back().number + 1;
   }
   write_file(folder / (stem_of(entry) + ".json"), json_of(entry).dump() + "\n");
-  const fs::path text = folder / (stem_of(entry) + ".md");
+  fs::path text = folder / (stem_of(entry) + ".md");
   write_file(text, markdown_of(entry));
   return text;
 }

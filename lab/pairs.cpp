@@ -18,9 +18,10 @@ std::string name_of(Metric metric) { return kMetrics[static_cast<std::size_t>(me
 
 Metric parse_metric(const std::string& word) {
   const auto* const at = std::find(kMetrics.begin(), kMetrics.end(), word);
-  if (at == kMetrics.end())
+  if (at == kMetrics.end()) {
     throw UsageError(
         fmt::format("there is no metric '{}'; there are {}", word, fmt::join(kMetrics, ", ")));
+  }
   return static_cast<Metric>(at - kMetrics.begin());
 }
 

@@ -23,7 +23,7 @@ constexpr std::size_t kPool = 96;  // layouts to draw from
 fs::path variant_script() {
   for (fs::path folder = own_folder(); folder != folder.parent_path();
        folder = folder.parent_path()) {
-    const fs::path script = folder / "script" / "variant";
+    fs::path script = folder / "script" / "variant";
     if (fs::exists(script)) return script;
   }
   return {};
@@ -53,7 +53,7 @@ Ours read_ours(const std::string& word, const IsHot& is_hot) {
   if (colon == std::string::npos) return ours;
   for (auto& [name, value] : parse_variables(word.substr(colon + 1))) {
     if (name.starts_with("HAKMEM_") && is_hot(name)) {
-      ours.hot.push_back(name + "=" + value);
+      ours.hot.push_back(fmt::format("{}={}", name, value));
     } else {
       ours.cold.emplace_back(name, value);
     }
@@ -75,9 +75,10 @@ std::vector<Side> parse_sides(const std::vector<std::string>& words, std::size_t
     gates.emplace_back();
     if (is_ours(word)) {
       const Ours ours = read_ours(word, is_hot);
-      if (!ours.hot.empty() && !have_source)
+      if (!ours.hot.empty() && !have_source) {
         throw UsageError(fmt::format("{}: {} is a hot gate, which takes the source and a build",
                                      word, ours.hot.front()));
+      }
       side.allocator = parse_allocator("hakmem");
       side.allocator.name = word;
       side.allocator.environment = ours.cold;

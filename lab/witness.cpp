@@ -39,9 +39,10 @@ double instructions_of(const Allocator& allocator, const std::vector<std::string
   const std::string errors = process.errors();
   const std::string mark = "Collected : ";
   const std::size_t at = errors.find(mark);
-  if (status != 0 || at == std::string::npos)
+  if (status != 0 || at == std::string::npos) {
     throw ProcessFailure(
         fmt::format("{} under callgrind {}", allocator.name, describe_status(status)));
+  }
   return std::strtod(errors.c_str() + at + mark.size(), nullptr);
 }
 

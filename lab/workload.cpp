@@ -33,8 +33,9 @@ void check_workload(const Workload& workload) {
   if (workload.working_set < 1 || workload.working_set > 1ULL << 31)
     throw UsageError("the working set is 1 to 2^31 slots");
   if ((workload.size_mask & (workload.size_mask + 1)) != 0 || workload.size_mask == 0 ||
-      workload.size_mask >= 1ULL << 20)
+      workload.size_mask >= 1ULL << 20) {
     throw UsageError("--size-mask must be 2^n - 1, below 2^20");
+  }
 }
 
 std::string describe(const Workload& workload) {

@@ -38,7 +38,7 @@ Exit code: 0 when it was measured, 2 for a wrong command line, 125 when a side f
 --exit-code: 0 GO, 10 NEUTRAL, 11 NO-GO, 12 UNDECIDED.)";
 
 struct AbOptions {
-  std::vector<std::string> sides;
+  std::vector<std::string> sides = {"", ""};
   lab::Workload workload;
   std::string metric = "time";
   std::string threshold;
@@ -71,8 +71,9 @@ double read_seconds(const std::string& text) {
   const std::string unit = end;
   const double factor = unit == "m" ? 60 : 1;
   if (end == text.c_str() || (unit != "" && unit != "s" && unit != "m") ||
-      !(value * factor >= 0.1 && value * factor <= 86'400))
+      !(value * factor >= 0.1 && value * factor <= 86'400)) {
     throw UsageError(fmt::format("--budget {}: not a time such as 90s or 2m", text));
+  }
   return value * factor;
 }
 
@@ -175,13 +176,15 @@ int exit_code_of(lab::Verdict verdict) {
 void check_ledger(AbOptions& options) {
   if (options.ledger.empty()) {
     if (!options.entry.hypothesis.empty() || !options.entry.expect.empty() ||
-        !options.entry.risk.empty())
+        !options.entry.risk.empty()) {
       throw UsageError("--hypothesis, --expect and --risk belong to --ledger NAME");
+    }
     return;
   }
   if (options.entry.hypothesis.empty() || options.entry.expect.empty() ||
-      options.entry.risk.empty())
+      options.entry.risk.empty()) {
     throw UsageError("--ledger asks for --hypothesis, --expect and --risk");
+  }
   if (options.ledger_folder.empty()) options.ledger_folder = lab::ledger_folder();
   options.entry.name = options.ledger;
   lab::check_entry(options.entry);
@@ -197,7 +200,7 @@ void write_ledger(const AbOptions& options, const nlohmann::ordered_json& measur
 }
 
 int compare(AbOptions options, const Words& program) {
-  if (options.sides.size() != 2)
+  if (options.sides[1].empty())
     throw UsageError("two sides are compared: hakmem ab A B [OPTION...] [-- CMD...]");
   check_ledger(options);
   if (options.seed == 0) options.seed = std::random_device{}() % 1'000'000 + 1;
@@ -243,7 +246,8 @@ int compare(AbOptions options, const Words& program) {
 Action describe_ab(CLI::App& app) {
   auto options = std::make_shared<AbOptions>();
   lab::Workload& workload = options->workload;
-  app.add_option("sides", options->sides, "A and B")->expected(0, 2)->type_name("A B");
+  app.add_option("A", options->sides[0], "What is there now")->type_name("");
+  app.add_option("B", options->sides[1], "What may be better")->type_name("");
   app.add_option("--workload", workload.name,
                  "mixed (default), or with threads one of larson, pairs, 1to3, 3to1, migrating, "
                  "short-lived, cache-scratch, cache-thrash, mixed, web-server")
@@ -278,7 +282,7 @@ Action describe_ab(CLI::App& app) {
       ->type_name("DIR");
   app.add_flag("--json", options->json, "Print a JSON document");
   app.add_flag("--exit-code", options->exit_code, "Tell the verdict by the exit code");
-  app.prefix_command();
+  app.allow_extras();  // a command, behind "--"
   app.footer(kFooter);
   return [options](const Words& program) { return compare(*options, program); };
 }

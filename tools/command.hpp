@@ -20,7 +20,8 @@ using Action = std::function<int(const Words& program)>;
 struct Command {
   std::string name;
   std::string summary;
-  // Adds the options to `app`. A subcommand that starts a program calls app.prefix_command().
+  // Adds the options to `app`. A subcommand that starts a program calls app.prefix_command(),
+  // or app.allow_extras() where the program must stand behind "--".
   Action (*describe)(CLI::App& app);
 };
 

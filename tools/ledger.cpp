@@ -44,9 +44,10 @@ void list_as_json(const std::vector<lab::LedgerEntry>& entries) {
 
 // Becomes the command that the entry was made by, without its --ledger.
 [[noreturn]] void rerun(const lab::LedgerEntry& entry) {
-  if (entry.experiment.is_null())
+  if (entry.experiment.is_null()) {
     throw UsageError(
         fmt::format("{} was reported by others: there is no measurement to run again", entry.name));
+  }
   auto words = entry.experiment.at("words").get<std::vector<std::string>>();
   words.insert(words.begin(), "hakmem");
   std::vector<char*> arguments;

@@ -25,16 +25,23 @@ constexpr const char* kExamples = R"(Examples:
   hakmem run -- python3 script.py            run a program under HAKMEM
   hakmem run --profile lean --stats -- make  a smaller heap, and statistics at the end
   hakmem boxes                               what can be set, and how it is set now
+  hakmem ab old=./old.so new=./new.so        is the new one faster? by how much, how sure?
+  hakmem ledger                              what was tried, and what came of it
   hakmem bench                               how it compares with the allocators installed here
   hakmem score                               what it is held to, and where it stands
   hakmem profile -- python3 script.py        where the time goes
   hakmem asm malloc                          a function's instructions and what they wait for)";
 
+// A foreign command line: behind "--", or with prefix_command() behind the options as well.
+bool takes_program(const CLI::App& app) {
+  return app.get_prefix_command() || app.get_allow_extras();
+}
+
 class Formatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
-    if (app->get_prefix_command()) {
+    if (takes_program(*app)) {
       usage.insert(usage.find_last_not_of('\n') + 1, " -- CMD [ARG...]");
     }
     return usage;
@@ -62,13 +69,16 @@ int parse_error(const CLI::App& app, const CLI::ParseError& error) {
 // The foreign command line: what CLI11 left over, then what stood behind the first "--". CLI11
 // never sees the latter, so that not a letter of it can be taken for ours.
 Words program_of(const CLI::App& subcommand, bool marked, const Words& behind_mark) {
+  if (subcommand.get_allow_extras() && subcommand.remaining_size() > 0) {
+    throw UsageError("unknown argument " + subcommand.remaining().front());
+  }
   Words program = subcommand.get_prefix_command() ? subcommand.remaining() : Words{};
   if (!program.empty() && program.front().size() > 1 && program.front().front() == '-') {
     throw UsageError("unknown argument " + program.front());
   }
   if (!program.empty() && marked) program.emplace_back("--");
   program.insert(program.end(), behind_mark.begin(), behind_mark.end());
-  if (!program.empty() && !subcommand.get_prefix_command()) {
+  if (!takes_program(subcommand) && !program.empty()) {
     throw UsageError("unknown argument " + program.front());
   }
   return program;

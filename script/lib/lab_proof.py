@@ -1,7 +1,8 @@
 """Runs `hakmem ab` many times on sides whose truth is known, and keeps what it said.
 
 Each series is a file docs/lab/NAME.json. A run is added as soon as it is done, so that the program
-may be stopped at any time and goes on where it was. tests/lab replays the recordings.
+may be stopped at any time and goes on where it was. tests/lab replays the recordings. At the end it
+draws docs/lab/proof.svg.
 """
 import argparse
 import json
@@ -9,6 +10,8 @@ import os
 import subprocess
 import sys
 import time
+
+import lab_plot
 
 HAKMEM = os.path.join("build", "release", "hakmem")
 FOLDER = os.path.join("docs", "lab")
@@ -92,7 +95,7 @@ def main():
     parser.add_argument("--runs", type=int, default=100, help="of each series (default 100)")
     parser.add_argument("--budget", default="110s", help="of each run (default 110s)")
     parser.add_argument("--minutes", type=float, help="stop after so long")
-    parser.add_argument("--summary", action="store_true", help="only print what is recorded")
+    parser.add_argument("--summary", action="store_true", help="only print and draw what is recorded")
     arguments = parser.parse_args()
     if not os.path.exists(HAKMEM):
         sys.exit("script/lab-proof: build first: cmake --preset release && cmake --build build/release")
@@ -109,6 +112,7 @@ def main():
         print(summary(series), flush=True)
     for series in all_series:
         print(summary(series))
+    lab_plot.draw()
 
 
 if __name__ == "__main__":

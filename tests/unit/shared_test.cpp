@@ -12,6 +12,11 @@
 namespace hakmem {
 namespace {
 
+void* start_with(unsigned c) {
+  std::uint16_t turn = 0;
+  return starter_allocate(turn, c);
+}
+
 void free_shared(void* p) { shared_free(p, region_id_anywhere(p)); }
 
 std::uint32_t owner_at(const void* p) { return owner_of(region_id_anywhere(p)); }
@@ -102,9 +107,9 @@ TEST(Starters, AreThereAtOnceForTheNextThread) {
       if (life == 7) used = span_statistics().used;
     }
     EXPECT_EQ(span_statistics().used, used);
-    void* p = starter_allocate(0, 3);
+    void* p = start_with(3);
     free_shared(p);
-    EXPECT_EQ(starter_allocate(0, 3), p);
+    EXPECT_EQ(start_with(3), p);
     EXPECT_EQ(heap_count(), 1u);  // none of the threads needed one
     EXPECT_LE(shared_heap_count(), 4u);
   });
@@ -113,25 +118,25 @@ TEST(Starters, AreThereAtOnceForTheNextThread) {
 TEST(Starters, AreFreedByOthersToo) {
   in_child([] {
     begin();
-    void* p = starter_allocate(0, 2);
+    void* p = start_with(2);
     std::thread([p] { free_shared(p); }).join();
-    EXPECT_EQ(starter_allocate(0, 2), p);
+    EXPECT_EQ(start_with(2), p);
   });
 }
 
 TEST(Starters, ABusyHeapIsNotWaitedFor) {
   in_child([] {
     begin();
-    void* p = starter_allocate(0, 2);
+    void* p = start_with(2);
     Heap* busy = heap_by_id(owner_at(p));
     busy->door.lock();
     for (int i = 0; i < 10; ++i) {
-      void* q = starter_allocate(0, 2);
+      void* q = start_with(2);
       ASSERT_NE(q, nullptr);
       EXPECT_NE(owner_at(q), busy->id);
     }
     busy->door.unlock();
-    EXPECT_EQ(owner_at(starter_allocate(0, 2)), busy->id);
+    EXPECT_EQ(owner_at(start_with(2)), busy->id);
   });
 }
 

@@ -18,7 +18,8 @@ namespace {
 
 // For a thread that has no cache (its memory could not be had) or no longer one (it is ending).
 void* borrow_object(unsigned c) {
-  if (void* p = starter_allocate(0, c); HAK_LIKELY(p != nullptr)) return p;
+  std::uint16_t turn = 0;
+  if (void* p = starter_allocate(turn, c); HAK_LIKELY(p != nullptr)) return p;
   // No memory for a starter heap: any heap will do, its door guards it.
   return heap_count() != 0 ? shared_allocate(heap_by_id(1), c) : nullptr;
 }

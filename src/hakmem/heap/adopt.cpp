@@ -38,10 +38,14 @@ Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
   return slab;
 }
 
+std::uint32_t now_in_milliseconds() {
+  return static_cast<std::uint32_t>(os::coarse_milliseconds());
+}
+
 // The owner has not visited for a while. (An owner that merely waits for the caller must not be
 // taken for idle: to do its work would slow the caller, and make it wait longer.)
 bool is_idle(Heap* heap) {
-  const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+  const std::uint32_t now = now_in_milliseconds();
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (heap->visits_seen.load(std::memory_order_relaxed) == visits) {
     return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
@@ -86,7 +90,12 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 }
 
 void help(Heap* heap) {
-  if (!heap->door.try_lock()) return;
+  if (!heap->door.try_lock()) {
+    // Its holder, or an owner that was interrupted inside, does it; others need not try for a
+    // while.
+    heap->seen_at.store(now_in_milliseconds(), std::memory_order_relaxed);
+    return;
+  }
   // An owner will come and do the rest itself.
   heap_drain(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
   leave(heap);

@@ -75,10 +75,10 @@ void shared_free(void* p, RegionId id) {
   }
 }
 
-void* starter_allocate(unsigned turn, unsigned c) {
+void* starter_allocate(std::uint16_t& turn, unsigned c) {
   c = starter_class(c);
-  for (unsigned i = 0; i < kStarters; ++i) {
-    Heap* heap = starter((turn + i) % kStarters);
+  for (unsigned i = 0; i < kStarters; ++i, ++turn) {
+    Heap* heap = starter(turn % kStarters);
     if (heap == nullptr) break;
     if (!heap->door.try_lock()) continue;
     void* p = take_one(heap, c);

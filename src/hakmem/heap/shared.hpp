@@ -33,8 +33,9 @@ constexpr unsigned starter_class(unsigned c) {
   return c;
 }
 
-// An object of starter_class(c), from the starter heap that is least busy. `turn` tells threads
-// apart. Null: no memory.
-void* starter_allocate(unsigned turn, unsigned c);
+// An object of starter_class(c), from the starter heap that `turn` says, or from the next one where
+// nobody is at work; `turn` is that one then, so that who finds a door shut turns away from it
+// once. Null: no memory.
+void* starter_allocate(std::uint16_t& turn, unsigned c);
 
 }  // namespace hakmem

@@ -194,6 +194,25 @@ SCENARIO(thread_generations_do_not_grow) {
   REQUIRE(scenario::resident_bytes() < after_warm_up + (4u << 20));
 }
 
+pid_t vfork_and_run(char* program) {
+  char* const argv[] = {program, nullptr};
+  char* const envp[] = {nullptr};
+  const pid_t child = vfork();
+  if (child == 0) {
+    execve(program, argv, envp);
+    _exit(9);
+  }
+  return child;
+}
+
+pid_t spawn(char* program) {
+  char* const argv[] = {program, nullptr};
+  char* const envp[] = {nullptr};
+  pid_t pid = -1;
+  REQUIRE(posix_spawn(&pid, program, nullptr, nullptr, argv, envp) == 0);
+  return pid;
+}
+
 SCENARIO(vfork_and_exec) {
   std::atomic<bool> stop{false};
   std::thread churn([&stop] {
@@ -202,15 +221,7 @@ SCENARIO(vfork_and_exec) {
   for (int i = 0; i < 200; ++i) {
     auto* const name = static_cast<char*>(std::malloc(20));
     std::strcpy(name, "/bin/true");
-    char* const argv[] = {name, nullptr};
-    char* const envp[] = {nullptr};
-    const pid_t child = i % 2 == 0 ? vfork() : -1;
-    if (child == 0) {
-      execve(name, argv, envp);
-      _exit(9);
-    }
-    pid_t pid = child;
-    if (i % 2 == 1) REQUIRE(posix_spawn(&pid, name, nullptr, nullptr, argv, envp) == 0);
+    const pid_t pid = i % 2 == 0 ? vfork_and_run(name) : spawn(name);
     int status = -1;
     REQUIRE(waitpid(pid, &status, 0) == pid && status == 0);
     std::free(name);
