@@ -95,6 +95,7 @@ Sampling sample_by_timer(const std::vector<std::string>& words, const std::strin
                                  output);
   Sampling sampling;
   sampling.method = "timer";
+  sampling.note = "the kernel's tick limits our timer to some 100 to 1,000 samples a second";
   sampling.exit_code = run.code();
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     if (entry.path().extension() != ".samples") continue;
@@ -160,7 +161,7 @@ Sampling sample(const std::vector<std::string>& words, const std::string& librar
   if (sampling.method.empty()) {
     if (method == Method::perf) throw std::runtime_error(reason);
     sampling = sample_by_timer(words, library, rate, output);
-    if (method == Method::automatic) sampling.note = reason + "; our own timer is used";
+    if (method == Method::automatic) sampling.note = reason + "; our own timer: " + sampling.note;
   }
   sampling.has_callers = std::any_of(sampling.stacks.begin(), sampling.stacks.end(),
                                      [](const Stack& stack) { return stack.size() > 1; });
