@@ -112,7 +112,7 @@ int main(int argc, char** argv) try {
   plan.workload.size_mask = options.size_mask;
   plan.rounds = options.rounds;
   lab::check_workload(plan.workload);
-  const std::vector<Allocator> allocators = lab::parse_allocators(options.allocators);
+  const std::vector<Allocator> allocators = lab::parse_allocators(options.allocators, false);
   plan.cpu = lab::pin_controller(options.cpu);
   plan.pace = lab::calibrate(plan.workload, allocators[0], options.slice_ms, plan.cpu);
 

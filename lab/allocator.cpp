@@ -86,12 +86,12 @@ Allocator parse_allocator(const std::string& word) {
   return allocator;
 }
 
-std::vector<Allocator> parse_allocators(const std::vector<std::string>& words) {
+std::vector<Allocator> parse_allocators(const std::vector<std::string>& words, bool distinct) {
   std::vector<Allocator> allocators;
   std::set<std::string> names;
   for (const std::string& word : words) {
     allocators.push_back(parse_allocator(word));
-    if (!names.insert(allocators.back().name).second) {
+    if (!names.insert(allocators.back().name).second && distinct) {
       throw UsageError(fmt::format("two allocators are named {}", allocators.back().name));
     }
   }

@@ -24,8 +24,9 @@ struct Allocator {
 // Each may be followed by :VARIABLE=VALUE,VARIABLE=VALUE for its environment.
 Allocator parse_allocator(const std::string& word);
 
-// Several, whose names must differ.
-std::vector<Allocator> parse_allocators(const std::vector<std::string>& words);
+// Several, whose names must differ where that is asked for.
+std::vector<Allocator> parse_allocators(const std::vector<std::string>& words,
+                                        bool distinct = true);
 
 // VARIABLE=VALUE,VARIABLE=VALUE
 Variables parse_variables(const std::string& text);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -50,17 +51,23 @@ std::string describe_side(char letter, const Json& side) {
     text += fmt::format(", version {}", version);
   const auto layouts = side.at("layouts").get<std::size_t>();
   if (layouts > 1) return text + fmt::format(", {} layouts\n", layouts);
-  return text + ", one build: its layout was not varied\n";
+  return text + ", one build\n";
 }
 
-std::string describe_tax(const Json& tax, bool varied) {
+// Whole runs have no slices, from which their noise could be told.
+bool have_slices(const Json& pairs) {
+  return std::any_of(pairs.begin(), pairs.end(), [](const Json& pair) { return pair[1] != 0; });
+}
+
+std::string describe_tax(const Json& tax, bool varied, bool without_noise) {
   std::string text = fmt::format("layout tax    {:.2f} % from one pair of processes to the next",
                                  100 * tax.at("all").get<double>());
   if (varied) {
     text += fmt::format(", {:.2f} % from one relink to the next",
                         100 * tax.at("relinks").get<double>());
   }
-  return text + " (standard deviation, noise taken out)\n";
+  return text + (without_noise ? " (standard deviation, noise taken out)\n"
+                               : " (standard deviation, and the noise of runs in it)\n");
 }
 
 }  // namespace
@@ -104,6 +111,7 @@ Json to_json(const Experiment& experiment) {
                {"seconds_to_decide", seconds_to_decide(outcome, experiment.threshold)},
                {"pairs_unit", "[gain in millionths, standard error in millionths, layout]"},
                {"pairs", pairs}};
+  if (experiment.naive) json["runs"] = {{"a", outcome.runs[0]}, {"b", outcome.runs[1]}};
   if (experiment.instructions) {
     json["instructions"] = {{"a", experiment.instructions->first},
                             {"b", experiment.instructions->second}};
@@ -127,7 +135,7 @@ std::string to_text(const Json& json) {
                     percent(number_in(gain.at("high"), kInfinity)));
     const std::size_t layouts = std::max(json.at("a").at("layouts").get<std::size_t>(),
                                          json.at("b").at("layouts").get<std::size_t>());
-    text += describe_tax(json.at("layout_tax"), layouts > 1);
+    text += describe_tax(json.at("layout_tax"), layouts > 1, have_slices(json.at("pairs")));
     text += fmt::format("evidence      {} pairs, {} of {} looks, {:.0f} s of {:.0f} s\n",
                         json.at("pairs").size(), json.at("looks").back().at("look").get<unsigned>(),
                         kLooks, json.at("seconds").get<double>(),

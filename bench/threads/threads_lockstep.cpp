@@ -191,7 +191,7 @@ class Comparison {
 int main(int argc, char** argv) try {
   const Options options = read_options(argc, argv);
   lab::check_workload(workload_of(options));
-  std::vector<Allocator> allocators = lab::parse_allocators(options.allocators);
+  std::vector<Allocator> allocators = lab::parse_allocators(options.allocators, false);
   json output = {{"workload", options.workload}, {"threads", options.threads},
                  {"slice_ms", options.slice_ms}, {"sets", options.sets},
                  {"rounds", rounds_of(options)}, {"failed", json::object()},

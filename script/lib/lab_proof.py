@@ -25,6 +25,8 @@ SERIES = {
                     "B spins for 0.5 % of each slice"),
     "relinked": (["hakmem", "hakmem", "--layouts", "16"],
                  "the same source, A and B in 16 layouts each, drawn anew in each run"),
+    "same-naive": (["hakmem", "hakmem", "--layouts", "1", "--method", "naive"],
+                   "A and B are the same library; ten runs of A, then ten of B"),
     "relinked-naive": (["hakmem", "hakmem", "--layouts", "16", "--method", "naive"],
                        "the same source in one layout each, ten runs of A, then ten of B"),
 }
@@ -59,11 +61,14 @@ def save(series):
 
 def compact(result):
     pairs = [[int(number) for number in pair] for pair in result["pairs"]]
-    return {"seed": result["seed"], "date": result["date"], "load": round(result["machine"]["load"], 1),
+    costs = [[round(cost, 3) for cost in result["runs"][side]] for side in "ab"
+             if "runs" in result]
+    kept = {"seed": result["seed"], "date": result["date"], "load": round(result["machine"]["load"], 1),
             "seconds": round(result["seconds"], 1), "verdict": result["verdict"],
             "gain": [result["gain"][key] for key in ("estimate", "low", "high")],
             "looks": [[look["look"], look["pairs"]] for look in result["looks"]],
             "layout_tax": result["layout_tax"]["all"], "pairs": pairs}
+    return {**kept, "nanoseconds": costs} if costs else kept
 
 
 def add_run(series):

@@ -70,8 +70,10 @@ TEST(Ab, NaiveMethod) {
 }
 
 TEST(Ab, ExitCodeAndText) {
-  // Half as slow again: no noise can hide that.
-  const Outcome outcome = ab({"glibc", "glibc:LAB_PLANT=0.5", "--budget", "5s", "--exit-code"});
+  // A buffer eight times as large: no noise can hide that.
+  const Outcome outcome =
+      ab({"glibc:BYTES=1M", "glibc:BYTES=8M", "--metric", "rss", "--budget", "3s", "--exit-code",
+          "--", "/bin/sh", "-c", "dd if=/dev/zero of=/dev/null bs=$BYTES count=1"});
   EXPECT_EQ(outcome.code(), 11) << outcome.out << outcome.err;
   for (const char* part : {"gain of B", "layout tax", "evidence", "NO-GO", "layout was not varied"})
     EXPECT_NE(outcome.out.find(part), std::string::npos) << part;
