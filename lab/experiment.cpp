@@ -147,9 +147,11 @@ std::string to_text(const Json& json) {
     text += fmt::format("instructions  A {:.6g}, B {:.6g}: {} fewer in B\n", a, b,
                         percent(std::log(a / b)));
   }
+  const bool varied = json.at("a").at("layouts") > 1 && json.at("b").at("layouts") > 1;
   text +=
-      fmt::format("verdict       {} (threshold {:g} %)\n", json.at("verdict").get<std::string>(),
-                  100 * json.at("threshold").get<double>());
+      fmt::format("verdict       {} (threshold {:g} %){}\n", json.at("verdict").get<std::string>(),
+                  100 * json.at("threshold").get<double>(),
+                  varied ? "" : ", for these builds: layout was not varied on both sides");
   if (json.at("verdict") == "UNDECIDED") {
     const auto needed = json.at("seconds_to_decide").get<double>();
     text += needed > 0 ? fmt::format("              about --budget {:.0f}s would decide\n", needed)
