@@ -36,3 +36,7 @@ target_compile_definitions(hakmem_core_flags INTERFACE
   $<$<BOOL:${HAKMEM_FREEZE}>:HAKMEM_FREEZE="${HAKMEM_FREEZE}">
   $<$<BOOL:${HAKMEM_OUTLINE}>:HAKMEM_OUTLINE=1>
   $<$<BOOL:${HAKMEM_DYNAMIC_TLS}>:HAKMEM_DYNAMIC_TLS=1>)
+# What a profiler needs to see who calls: lines and unwind tables, no call turned into a jump.
+if(HAKMEM_OUTLINE)
+  target_compile_options(hakmem_core_flags INTERFACE -g -fno-optimize-sibling-calls)
+endif()

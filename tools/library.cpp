@@ -28,6 +28,12 @@ fs::path own_library() {
   return {};
 }
 
+fs::path source_tree() {
+  std::error_code error;
+  const fs::path tree = HAKMEM_SOURCE_TREE;
+  return fs::is_regular_file(tree / "CMakePresets.json", error) ? tree : fs::path{};
+}
+
 bool is_loadable(const fs::path& file) {
   ElfW(Ehdr) header;
   std::ifstream stream(file, std::ios::binary);

@@ -9,6 +9,9 @@ namespace hakmem::tools {
 // Empty when neither is there.
 std::filesystem::path own_library();
 
+// The source tree that this command was built in; empty when it is not there any more.
+std::filesystem::path source_tree();
+
 // Whether the loader of this machine can preload `file`: a shared object for this processor.
 bool is_loadable(const std::filesystem::path& file);
 

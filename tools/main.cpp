@@ -26,7 +26,11 @@ constexpr const char* kExamples = R"(Examples:
   hakmem run --profile lean --stats -- make  a smaller heap, and statistics at the end
   hakmem boxes                               what can be set, and how it is set now
   hakmem ab old=./old.so new=./new.so        is the new one faster? by how much, how sure?
-  hakmem ledger                              what was tried, and what came of it)";
+  hakmem ledger                              what was tried, and what came of it
+  hakmem bench                               how it compares with the allocators installed here
+  hakmem score                               what it is held to, and where it stands
+  hakmem profile -- python3 script.py        where the time goes
+  hakmem asm malloc                          a function's instructions and what they wait for)";
 
 // A foreign command line: behind "--", or with prefix_command() behind the options as well.
 bool takes_program(const CLI::App& app) {

@@ -13,6 +13,7 @@
 
 #include "../number_argument.h"
 #include "../process_status.h"
+#include "../syscall_trace.h"
 #include "pages.h"
 #include "report.h"
 
@@ -35,9 +36,10 @@ int usage(const char* complaint) {
   if (complaint != nullptr) std::fprintf(stderr, "threads_worker: %s\n", complaint);
   FILE* out = complaint != nullptr ? stderr : stdout;
   std::fputs(
-      "usage: threads_worker WORKLOAD THREADS DURATION SEED [--latency]\n"
+      "usage: threads_worker WORKLOAD THREADS DURATION SEED [--latency | --count-syscalls]\n"
       "  DURATION   seconds (0.5s) or about so many operations (1000000)\n"
       "  --latency  time each call; throughput then says little\n"
+      "  --count-syscalls  run under a tracer, and print how many memory system calls it made\n"
       "workloads:\n",
       out);
   for (const Workload* workload : bench::kWorkloads)
@@ -75,7 +77,10 @@ Slice run_alone(Crew& crew, const Duration& duration) {
   const std::uint64_t warm_up = duration.operations != 0 ? kForEver : duration.nanoseconds / 10;
   crew.run(warm_up, duration.operations / 10);
   crew.forget();
-  return crew.run(duration.nanoseconds, duration.operations);
+  bench::mark_begin();
+  const Slice slice = crew.run(duration.nanoseconds, duration.operations);
+  bench::mark_end();
+  return slice;
 }
 
 bool take_turns(Crew& crew, Slice& total) {
@@ -94,6 +99,18 @@ bool take_turns(Crew& crew, Slice& total) {
   return true;
 }
 
+// The same command without its last word, under a tracer.
+int count_syscalls(char** argv) {
+  argv[5] = nullptr;
+  const long calls = bench::count_memory_syscalls(argv);
+  if (calls < 0) {
+    std::puts("memory syscalls: not counted (tracing is not allowed here)");
+  } else {
+    std::printf("memory syscalls: (%ld in the timed part)\n", calls);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,8 +125,11 @@ int main(int argc, char** argv) {
   if (!read_duration(argv[3], &duration)) return usage("DURATION is not one");
   std::uint64_t seed = 0;
   if (!bench::read_number(argv[4], 0, UINT32_MAX, &seed)) return usage("SEED is not a number");
-  const bool timed = argc == 6;
-  if (timed && std::strcmp(argv[5], "--latency") != 0) return usage("no such option");
+  const bool timed = argc == 6 && std::strcmp(argv[5], "--latency") == 0;
+  const bool counted = argc == 6 && std::strcmp(argv[5], "--count-syscalls") == 0;
+  if (argc == 6 && !timed && !counted) return usage("no such option");
+  if (counted && duration.turns) return usage("DURATION must have an end");
+  if (counted) return count_syscalls(argv);
 
   Crew& crew = *bench::map_zeroed<Crew>(1);
   crew.set_up(*workload, static_cast<unsigned>(threads), static_cast<std::uint32_t>(seed), timed);

@@ -19,7 +19,8 @@ expect() {  # expect TEXT COMMAND...: the command succeeds and prints TEXT
 cmake --install "$build" --prefix "$work/first" > "$work/install.log"
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix
-for file in include/hakmem/{hakmem.h,hakmem.hpp,new_delete.hpp} bin/hakmem share/man/man1/hakmem.1; do
+for file in include/hakmem/{hakmem.h,hakmem.hpp,new_delete.hpp} bin/hakmem share/man/man1/hakmem.1 \
+  share/bash-completion/completions/hakmem libexec/hakmem/libhakmem_sampler.so; do
   [[ -f $prefix/$file ]] || fail "$file is not installed"
 done
 if grep -rlF "$work/first" "$prefix"; then fail "the files above name the prefix"; fi
