@@ -8,8 +8,10 @@
 #include <ctime>
 
 namespace bench {
+namespace {
 
-std::uint64_t peak_rss_kib() {
+// The number behind `name` in /proc/self/status.
+std::uint64_t status_of(const char* name) {
   const int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   char text[4096];
@@ -17,11 +19,9 @@ std::uint64_t peak_rss_kib() {
   close(fd);
   if (length <= 0) return 0;
   text[length] = '\0';
-  const char* line = std::strstr(text, "VmHWM:");
-  return line == nullptr ? 0 : std::strtoull(line + std::strlen("VmHWM:"), nullptr, 10);
+  const char* line = std::strstr(text, name);
+  return line == nullptr ? 0 : std::strtoull(line + std::strlen(name), nullptr, 10);
 }
-
-namespace {
 
 std::uint64_t nanoseconds_of(clockid_t clock) {
   timespec now{};
@@ -31,6 +31,10 @@ std::uint64_t nanoseconds_of(clockid_t clock) {
 }
 
 }  // namespace
+
+std::uint64_t peak_rss_kib() { return status_of("VmHWM:"); }
+
+std::uint64_t rss_kib() { return status_of("VmRSS:"); }
 
 std::uint64_t cpu_nanoseconds() { return nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 

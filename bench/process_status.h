@@ -9,6 +9,9 @@ namespace bench {
 // ru_maxrss would count that of the process which started it.
 std::uint64_t peak_rss_kib();
 
+// What is resident now, in KiB.
+std::uint64_t rss_kib();
+
 // CPU time of this process in nanoseconds: what other processes do in between does not count.
 std::uint64_t cpu_nanoseconds();
 

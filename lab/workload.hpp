@@ -15,7 +15,9 @@ struct Workload {
   // Of Mixed in one thread.
   std::uint64_t working_set = 400;
   std::uint64_t size_mask = 1023;  // sizes are 16 + (r & size_mask)
-  // Of the threaded ones: time each call; throughput then says little.
+  // Of the threaded ones: the program that knows them, and whether it is to time each call;
+  // throughput then says little.
+  std::string worker = "threads_worker";
   bool latency = false;
 
   [[nodiscard]] bool threaded() const { return threads > 0; }

@@ -31,6 +31,7 @@ struct RunOptions {
   std::optional<std::string> library;
   std::vector<std::string> settings;
   bool stats = false;
+  bool json = false;
 };
 
 void set_variable(const std::string& name, const std::string& value) {
@@ -93,7 +94,8 @@ int execute(const Words& program) {
 int run(const RunOptions& options, const Words& program) {
   if (program.empty()) throw UsageError("no command to run: hakmem run -- CMD [ARG...]");
   if (options.profile) set_variable("HAKMEM_PROFILE", *options.profile);
-  if (options.stats) set_variable("HAKMEM_STATS", "1");
+  if (options.json && !options.stats) throw UsageError("--json needs --stats");
+  if (options.stats) set_variable("HAKMEM_STATS", options.json ? "2" : "1");
   for (const std::string& setting : options.settings) apply_setting(setting);
   preload(find_library(options).string());
   return execute(program);
@@ -106,6 +108,7 @@ Action describe_run(CLI::App& app) {
       ->type_name("NAME");
   app.add_option("--lib", options->library, "The library to run under")->type_name("PATH");
   app.add_flag("--stats", options->stats, "Print the library's statistics on stderr at exit");
+  app.add_flag("--json", options->json, "With --stats: as a line of JSON instead of a table");
   app.add_option("--set", options->settings, "Set an option, see 'hakmem boxes' (repeatable)")
       ->allow_extra_args(false)
       ->type_name("HAKMEM_NAME=VALUE");

@@ -121,6 +121,41 @@ HAK_EXPORT void hak_heap_stats(hak_heap_t* heap, hak_heap_stats_t* stats);
 /* The version the library was built as, comparable with HAKMEM_VERSION. */
 HAK_EXPORT int hak_version(void);
 
+/* Where the memory is, in bytes. These two hold always:
+ *
+ *   mapped    = committed + address space that is only reserved
+ *   committed = live + cached + free + slack + dirty + purged + metadata
+ *
+ * Each part is exact while the other threads are quiet (and the calling thread, of course). Beside
+ * threads at work, what they are just doing may show in a neighbouring part, by at most what their
+ * caches can hold each. */
+typedef struct {            /* NOLINT(modernize-use-using) */
+  size_t mapped;            /* address space taken from the system */
+  size_t committed;         /* of that, accessible: what strict overcommit counts */
+  size_t live;              /* objects of the program, at their usable sizes */
+  size_t cached;            /* free objects in threads' caches, or on their way home from there */
+  size_t free;              /* free and never used objects in slabs; spans that heaps took ahead */
+  size_t slack;             /* what no object can have: ends of slabs and of large objects */
+  size_t dirty;             /* free spans that wait to be used again: likely resident */
+  size_t purged;            /* accessible, but nothing is there: given back, or never used */
+  size_t metadata;          /* accessible for the allocator's own books */
+  size_t punched;           /* of purged: pages inside slabs in use */
+  size_t metadata_resident; /* of metadata: in memory, as the system says; the rest is ahead */
+  size_t heaps;             /* how many there were at most, of threads and shared ones */
+  size_t purges;            /* how often a span was given back */
+  size_t memory_calls;      /* memory system calls so far */
+} hak_stats_t;
+
+/* Fills in `stats`. How often hak_malloc and hak_free were called is not known: nothing is counted
+ * where a thread's cache serves the call. Takes the lock of each heap for a moment. */
+HAK_EXPORT void hak_stats(hak_stats_t* stats);
+
+/* The same and the counters of each size class in use, as a JSON object: the parts above by their
+ * names, "version", and "classes", a list. Writes at most `size` bytes with the null at the end,
+ * and returns the length of the whole text: it was cut if that is not less than `size`. 24 KiB are
+ * enough. Allocates nothing. */
+HAK_EXPORT size_t hak_stats_json(char* buffer, size_t size);
+
 /* Writes the statistics table (per size class and band: carves, refills, flushes, remote frees,
  * slabs, bytes) to the file descriptor `fd`. Allocates nothing. */
 HAK_EXPORT void hak_print_stats(int fd);

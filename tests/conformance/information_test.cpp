@@ -48,6 +48,19 @@ TEST(Information, Mallinfo2CountsSmallObjectsInUse) {
   EXPECT_LE(with, before + objects.size() * 200 + kMiB);
 }
 
+TEST(Information, Mallinfo2IsExactAndAddsUp) {
+  for (const std::size_t size : {1, 100, 1000, 5000, 40000, 1000000}) {
+    const struct mallinfo2 before = mallinfo2();
+    void* const p = std::malloc(size);
+    const struct mallinfo2 with = mallinfo2();
+    EXPECT_EQ(with.uordblks, before.uordblks + malloc_usable_size(p)) << size;
+    EXPECT_EQ(with.arena, with.uordblks + with.fordblks);
+    EXPECT_LE(with.fsmblks + with.keepcost, with.fordblks);
+    std::free(p);
+    EXPECT_EQ(mallinfo2().uordblks, before.uordblks) << size;
+  }
+}
+
 TEST(Information, MallinfoAgreesWithMallinfo2) {
   void* const p = std::malloc(10 * kMiB);
 #pragma GCC diagnostic push
@@ -79,6 +92,14 @@ TEST(Information, MallocStatsWritesToStderr) {
   EXPECT_NE(text.find_first_of("0123456789"), std::string::npos) << text;
 }
 
+// Of <total type="..." size="..."/>.
+std::size_t size_of(const std::string& xml, const std::string& type) {
+  const std::string start = "<total type=\"" + type + "\" size=\"";
+  const std::size_t at = xml.find(start);
+  EXPECT_NE(at, std::string::npos) << type << " in " << xml;
+  return at == std::string::npos ? 0 : std::stoull(xml.substr(at + start.size(), 20));
+}
+
 TEST(Information, MallocInfoWritesXml) {
   char* text = nullptr;
   std::size_t length = 0;
@@ -89,6 +110,12 @@ TEST(Information, MallocInfoWritesXml) {
   std::free(text);
   EXPECT_EQ(xml.rfind("<malloc", 0), 0u) << xml;
   EXPECT_NE(xml.find("</malloc>"), std::string::npos) << xml;
+  std::size_t parts = 0;
+  for (const char* part : {"live", "cached", "free", "slack", "dirty", "purged", "metadata"}) {
+    parts += size_of(xml, part);
+  }
+  EXPECT_EQ(size_of(xml, "committed"), parts) << xml;
+  EXPECT_GE(size_of(xml, "mapped"), parts) << xml;
 }
 
 TEST(Information, MallocInfoRefusesUnknownOptions) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <vector>
 
@@ -94,6 +95,36 @@ TEST(Realloc, NeighboursGrowInTurns) {
     EXPECT_TRUE(pattern::holds(objects[i].p, objects[i].size, i));
     std::free(objects[i].p);
   }
+}
+
+// Each grows past its neighbours, which are in its way, or shrinks; and whole pages stay untouched.
+TEST(Realloc, LargeObjectsOfRandomSizesKeepWhatTheyHold) {
+  struct Object {
+    char* p;
+    std::size_t size;
+  };
+  std::vector<Object> objects(10, {nullptr, 0});
+  std::uint32_t random = 1;
+  const auto next = [&random] { return random = random * 1664525 + 1013904223; };
+  const auto mark = [](std::size_t i, std::size_t at) {
+    return static_cast<char>(1 + (i * 31 + at / 20000) % 127);
+  };
+  for (int step = 0; step < 3000; ++step) {
+    const std::size_t i = (next() >> 8) % objects.size();
+    Object& o = objects[i];
+    const std::size_t size = (std::size_t{32768} << (next() >> 8) % 10) + (next() >> 8) % 60000;
+    o.p = static_cast<char*>(std::realloc(o.p, size));
+    ASSERT_NE(o.p, nullptr);
+    for (std::size_t at = 0; at < size; at += 20000) {
+      if (at < o.size) {
+        ASSERT_EQ(o.p[at], mark(i, at)) << step << ": " << o.size << " to " << size;
+      } else {
+        o.p[at] = mark(i, at);
+      }
+    }
+    o.size = size;
+  }
+  for (const Object& o : objects) std::free(o.p);
 }
 
 TEST(Realloc, OfNullAllocates) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "process.hpp"
@@ -138,6 +139,24 @@ TEST(Run, PrintsStatisticsOfEveryBand) {
   EXPECT_EQ(hakmem({"run", "--", "perl", "-e", every_size}).err, "");
 }
 
+TEST(Run, PrintsStatisticsAsJson) {
+  const Outcome outcome = hakmem({"run", "--stats", "--json", "--", "perl", "-e", "exit 3"});
+  EXPECT_EQ(outcome.code(), 3);
+  const auto stats = nlohmann::json::parse(outcome.err);
+  std::size_t parts = 0;
+  for (const char* part : {"live", "cached", "free", "slack", "dirty", "purged", "metadata"}) {
+    parts += stats.at(part).get<std::size_t>();
+  }
+  EXPECT_EQ(stats.at("committed").get<std::size_t>(), parts);
+  EXPECT_GT(stats.at("live").get<std::size_t>(), 100000U);
+  std::size_t out = 0;
+  for (const auto& k : stats.at("classes")) {
+    EXPECT_EQ(k.at("out_bytes").get<std::size_t>() % k.at("size").get<std::size_t>(), 0U);
+    out += k.at("out_bytes").get<std::size_t>();
+  }
+  EXPECT_GT(out, 100000U);
+}
+
 TEST(Usage, ErrorsAreOneLineWithAHintAndCodeTwo) {
   const std::vector<Words> senseless = {
       {},
@@ -150,6 +169,7 @@ TEST(Usage, ErrorsAreOneLineWithAHintAndCodeTwo) {
       {"run"},
       {"run", "--"},
       {"run", "--stats"},
+      {"run", "--json", "--", "true"},
       {"run", "--no-such-option", "--", "true"},
       {"run", "--profile", "fast", "--", "true"},
       {"run", "--profile"},

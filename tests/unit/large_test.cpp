@@ -210,6 +210,116 @@ TEST(Large, EveryResizeIsHonest) {
       kRoomy);
 }
 
+// ---- growing ------------------------------------------------------------------------------------
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+// As realloc does it, without the copy that is left to it.
+char* grow(char* p, std::size_t size) {
+  return large_resize(p, size) ? p : static_cast<char*>(large_move(p, size, nullptr));
+}
+
+// The object cannot grow where it is.
+void wall_in(const char* p) {
+  const std::size_t end = align_up(address_of(p) + large_usable(p), kRegionBytes);
+  while (region_id_of(reinterpret_cast<void*>(end)) == kRegionUnused) allocate(40000);
+}
+
+TEST(LargeGrowing, IsCopiedOnceToWhereThereIsRoom) {
+  in_child(
+      [] {
+        char* p = allocate(kMiB);
+        wall_in(p);
+        std::memset(p, 'p', kMiB);
+        p = grow(p, 2 * kMiB);
+        ASSERT_NE(arena_of(p), nullptr);
+        EXPECT_TRUE(std::all_of(p, p + kMiB, [](char c) { return c == 'p'; }));
+        std::size_t size = 2 * kMiB;
+        for (; size < 64 * kMiB; size += size / 3) {
+          allocate(100000);  // leaves the room alone
+          ASSERT_TRUE(large_resize(p, size)) << size;
+          expect_ids(p, large_usable(p));
+        }
+        wall_in(p);
+        char* moved = grow(p, 200 * kMiB);  // too large to copy
+        ASSERT_NE(moved, nullptr);
+        EXPECT_EQ(arena_of(moved), nullptr);
+        EXPECT_TRUE(std::all_of(moved, moved + kMiB, [](char c) { return c == 'p'; }));
+        large_free(moved);
+      },
+      kRoomy);
+}
+
+TEST(LargeGrowing, BySmallStepsIsNotCopiedAtEach) {
+  in_child(
+      [] {
+        std::vector<char*> pool;
+        for (int i = 0; i < 40; ++i) {
+          pool.push_back(allocate(3 * kMiB));
+          allocate(40000);
+        }
+        for (char* p : pool) large_free(p);
+        char* p = allocate(kMiB);
+        int copies = 0;
+        for (std::size_t size = kMiB; arena_of(p) != nullptr; size += 2 * kRegionBytes) {
+          ASSERT_LT(size, 3 * kMiB);
+          wall_in(p);
+          char* const before = p;
+          p = grow(p, size);
+          ASSERT_NE(p, nullptr);
+          if (p != before && arena_of(p) != nullptr) ++copies;
+        }
+        EXPECT_EQ(copies, 1);
+        large_free(p);
+      },
+      kRoomy);
+}
+
+TEST(LargeGrowing, NoRoomWhereLittleIsToBeUsed) {
+  in_child(
+      [] {
+        char* p = allocate(kMiB);
+        wall_in(p);
+        EXPECT_EQ(arena_of(grow(p, 2 * kMiB)), nullptr);
+      },
+      {{"HAKMEM_PROFILE", "lean"}, {"HAKMEM_ARENA_BYTES", "4G"}});
+}
+
+TEST(LargeGrowing, SmallOnesAreLeftToTheCaller) {
+  in_child(
+      [] {
+        char* p = allocate(kMiB / 2);
+        wall_in(p);
+        EXPECT_EQ(grow(p, kMiB), nullptr);
+        large_free(p);
+        p = allocate(kMiB);
+        EXPECT_EQ(large_move(p, kMaxObjectBytes + 1, nullptr), nullptr);
+        EXPECT_EQ(large_move(p, kMaxObjectBytes, nullptr), nullptr);
+        expect_ids(p, large_usable(p));
+      },
+      kRoomy);
+}
+
+// What calloc gets that is dirty: cleared where it is resident, given back where it is not.
+TEST(LargeClear, ReadsAsZeroEitherWay) {
+  in_child(
+      [] {
+        for (const std::size_t touched : {std::size_t{0}, kMiB / 2, 8 * kMiB}) {
+          char* p = allocate(8 * kMiB);
+          std::memset(p, 'x', touched);
+          p[8 * kMiB - 1] = 'x';
+          large_free(p);
+          const LargeObject again = large_allocate(8 * kMiB, 16);
+          ASSERT_EQ(again.p, p);
+          ASSERT_FALSE(again.zero);
+          large_clear(p, 8 * kMiB);
+          EXPECT_TRUE(std::all_of(p, p + 8 * kMiB, [](char c) { return c == 0; }));
+          large_free(p);
+        }
+      },
+      kRoomy);
+}
+
 TEST(LargeFault, IntoTheMiddle) {
   for (const std::ptrdiff_t offset : {-16, 1, 16, 64, 8192}) {
     const Outcome o = run_in_child([offset] {

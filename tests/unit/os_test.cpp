@@ -101,6 +101,79 @@ TEST(Memory, LockedPagesArePurgedTooOrStay) {
   });
 }
 
+TEST(Memory, MovedOutIsThereAndZeroHere) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(reserve(6 * page));
+    ASSERT_TRUE(commit(p, 6 * page));
+    std::memset(p, 'x', 6 * page);
+    for (int round = 0; round < 3; ++round) {
+      auto* moved = static_cast<char*>(move_out(p + page, 4 * page));
+#ifdef __x86_64__
+      ASSERT_NE(moved, nullptr);  // emulators may say no
+#endif
+      EXPECT_TRUE(all_bytes_are(p, page, 'x'));
+      EXPECT_TRUE(all_bytes_are(p + page, 4 * page, moved != nullptr ? 0 : 'x'));
+      EXPECT_TRUE(all_bytes_are(p + 5 * page, page, 'x'));
+      if (moved != nullptr) {
+        EXPECT_TRUE(all_bytes_are(moved, 4 * page, 'x'));
+        release(moved, 4 * page);
+      }
+      std::memset(p + page, 'x', 4 * page);
+    }
+  });
+}
+
+TEST(Memory, WhatCannotBeMovedOutStays) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(map(8 * page));
+    std::memset(p, 'x', 8 * page);
+    errno = 77;
+    ASSERT_TRUE(make_readable(p + 3 * page, page));  // several mappings
+    EXPECT_EQ(move_out(p, 8 * page), nullptr);
+    EXPECT_EQ(errno, 77);
+    if (syscall(SYS_mlock, p + 4 * page, page) == 0) {  // sanitizers do nothing for mlock
+      EXPECT_EQ(move_out(p + 4 * page, page), nullptr);
+      EXPECT_NE(madvise(p + 4 * page, page, MADV_DONTNEED), 0);  // locked still
+    }
+    EXPECT_TRUE(all_bytes_are(p, 8 * page, 'x'));
+  });
+}
+
+TEST(Memory, RemappedKeepsItsContent) {
+  in_child([] {
+    const std::size_t page = page_size();
+    auto* p = static_cast<char*>(map(2 * page));
+    ASSERT_NE(p, nullptr);
+    EXPECT_TRUE(all_bytes_are(p, 2 * page, 0));
+    std::memset(p, 'x', 2 * page);
+    p = static_cast<char*>(remap(p, 2 * page, 100 * page));
+    ASSERT_NE(p, nullptr);
+    EXPECT_TRUE(all_bytes_are(p, 2 * page, 'x'));
+    EXPECT_TRUE(all_bytes_are(p + 2 * page, 98 * page, 0));
+    EXPECT_EQ(remap(p, 100 * page, page), p);
+    EXPECT_FALSE(is_readable(p + page));
+    EXPECT_EQ(remap(p, page, std::size_t{1} << 62), nullptr);
+    EXPECT_TRUE(all_bytes_are(p, page, 'x'));
+    release(p, page);
+  });
+}
+
+TEST(Memory, ResidentPagesAreSeen) {
+  in_child([] {
+    const std::size_t bytes = std::size_t{4} << 20;
+    auto* p = static_cast<char*>(map(bytes));
+    refuse_huge_pages(p, bytes);
+#ifdef __x86_64__
+    EXPECT_FALSE(mostly_resident(p, bytes));
+#endif
+    std::memset(p, 'x', bytes);
+    EXPECT_TRUE(mostly_resident(p, bytes));
+    EXPECT_TRUE(mostly_resident(p, page_size()));  // too little to judge by
+  });
+}
+
 TEST(Memory, ErrnoIsKeptByFailures) {
   in_child([] {
     const std::size_t page = page_size();

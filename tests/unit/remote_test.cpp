@@ -45,6 +45,32 @@ TEST(Remote, OnlyTheFirstPushes) {
   });
 }
 
+// Slabs of different classes share the bitmaps' places, one after the other.
+TEST(Remote, EachSlabBeginsWithNothingWaiting) {
+  in_child([] {
+    const Descriptor* place = nullptr;
+    for (const unsigned c : {0u, 1u, 0u, 5u, 9u, 0u, 3u}) {
+      const SizeClass& k = kSizeClasses[c];
+      Descriptor* slab = make_slab(k, 0);
+      if (place == nullptr) place = slab;
+      ASSERT_EQ(slab, place);
+      EXPECT_EQ(remote_filled_words(slab), 0u);
+      static_cast<void>(popped(slab_carve, slab, k.capacity));
+      std::uint64_t words = 0;
+      for (unsigned w = 0; w < k.words; w += 2) {
+        static_cast<void>(remote_return(slab, k, w, word_of(k, w)));
+        words |= std::uint64_t{1} << w;
+      }
+      EXPECT_EQ(remote_filled_words(slab), words);
+      for (unsigned w = 1; w < k.words; w += 2) slab_return_word(slab, w, word_of(k, w));
+      static_cast<void>(remote_collect(slab, remote_take_summary(slab)));
+      ASSERT_TRUE(slab_is_empty(slab));
+      slab_destroy(slab);
+      span_free(slab);
+    }
+  });
+}
+
 TEST(Remote, OnlyNamedWordsAreCollected) {
   in_child([] {
     const SizeClass& k = kSizeClasses[0];

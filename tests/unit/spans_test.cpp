@@ -66,13 +66,19 @@ class Model {
   }
 
   bool grow(std::size_t end, std::size_t missing) {
-    if (end == frontier_) {
-      frontier_ += missing;
-      return true;
+    std::size_t at = end;
+    while (at < end + missing && at < frontier_) {
+      const auto next = free_.find(at);
+      if (next == free_.end()) return false;
+      at += next->second.regions;
     }
-    const auto next = free_.find(end);
-    if (next == free_.end() || next->second.regions < missing) return false;
-    cut(next, end, missing);
+    for (at = end; at < end + missing && at < frontier_;) {
+      const auto next = free_.find(at);
+      const std::size_t part = std::min(next->second.regions, end + missing - at);
+      cut(next, at, part);
+      at += part;
+    }
+    frontier_ = std::max(frontier_, end + missing);
     return true;
   }
 

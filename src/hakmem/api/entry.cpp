@@ -20,8 +20,10 @@ namespace {
 // Shrinking within this many bytes never moves an object: nothing would be saved.
 constexpr std::size_t kAlwaysInPlace = 64;
 
+// Large objects give back what they can spare, unless it is little.
 bool worth_keeping(std::size_t size, std::size_t usable) {
-  return size <= usable && (size >= usable / 2 || usable <= kAlwaysInPlace);
+  const std::size_t spare = usable <= kMaxSmall ? usable / 2 : usable / 8;
+  return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 
 void* out_of_memory() {
@@ -55,7 +57,8 @@ HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
   }
   const LargeObject object = allocate_of_span(bytes, kMinAlignment, heap);
   if (object.p == nullptr) return out_of_memory();
-  return object.zero ? object.p : memset(object.p, 0, bytes);
+  if (!object.zero) large_clear(object.p, bytes);
+  return object.p;
 }
 
 }  // namespace
@@ -78,12 +81,15 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
     usable = usable_of_slab(p, id);
   } else if (id == kRegionLarge) {
     usable = large_usable(p);
-  } else if (arena_of(p) != nullptr) {
+  } else if (id != kRegionUnused || arena_of(p) != nullptr) {
     fail_invalid(p);
   } else {
     return foreign_realloc(p, size);
   }
   if (stays(p, id, size, usable)) return p;
+  if (id == kRegionLarge && size > usable) {
+    if (void* moved = large_move(p, size, heap); moved != nullptr) return moved;
+  }
   void* moved = entry_malloc(size, heap);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
@@ -125,7 +131,7 @@ std::size_t entry_usable_size(const void* p) {
   const RegionId id = region_id_anywhere(p);
   if (owner_of(id) != 0) return usable_of_slab(p, id);
   if (id == kRegionLarge) return large_usable(p);
-  if (arena_of(p) != nullptr) fail_invalid(p);
+  if (id != kRegionUnused || arena_of(p) != nullptr) fail_invalid(p);
   return foreign_usable_size(const_cast<void*>(p));
 }
 

@@ -40,6 +40,12 @@ HAK_EXPORT void hak_thread_idle(void) { thread_idle(); }
 
 HAK_EXPORT int hak_version(void) { return HAKMEM_VERSION; }
 
+HAK_EXPORT void hak_stats(hak_stats_t* stats) { *stats = memory_statistics(true); }
+
+HAK_EXPORT size_t hak_stats_json(char* buffer, size_t size) {
+  return json_statistics(buffer, size);
+}
+
 HAK_EXPORT void hak_print_stats(int fd) { print_statistics(fd); }
 
 }  // extern "C"

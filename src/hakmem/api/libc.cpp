@@ -8,6 +8,7 @@
 
 #include "hakmem/api/entry.hpp"
 #include "hakmem/base/bits.hpp"
+#include "hakmem/boxes/census.hpp"
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/os/memory.hpp"
@@ -76,11 +77,12 @@ HAK_EXPORT size_t malloc_usable_size(void* p) noexcept { return entry_usable_siz
 HAK_EXPORT int malloc_trim(size_t) noexcept { return entry_collect(true) != 0 ? 1 : 0; }
 
 HAK_EXPORT struct mallinfo2 mallinfo2(void) noexcept {
-  const MemoryStatistics s = memory_statistics();
+  const hak_stats_t s = memory_statistics(false);
   struct mallinfo2 info {};
-  info.arena = s.used + s.dirty;
+  info.fsmblks = s.cached;
   info.uordblks = s.live;
-  info.fordblks = info.arena - s.live;
+  info.fordblks = s.cached + s.free + s.slack + s.dirty;
+  info.arena = info.uordblks + info.fordblks;
   info.keepcost = s.dirty;
   return info;
 }
@@ -93,6 +95,7 @@ HAK_EXPORT struct mallinfo mallinfo(void) noexcept {
   };
   struct mallinfo info {};
   info.arena = narrow(wide.arena);
+  info.fsmblks = narrow(wide.fsmblks);
   info.uordblks = narrow(wide.uordblks);
   info.fordblks = narrow(wide.fordblks);
   info.keepcost = narrow(wide.keepcost);
@@ -112,13 +115,16 @@ HAK_EXPORT int malloc_info(int options, FILE* stream) noexcept {
     errno = EINVAL;
     return -1;
   }
-  const MemoryStatistics s = memory_statistics();
+  const hak_stats_t s = memory_statistics(true);
+  fprintf(stream, "<malloc version=\"hakmem-%d.%d.%d\">\n", HAKMEM_VERSION_MAJOR,
+          HAKMEM_VERSION_MINOR, HAKMEM_VERSION_PATCH);
+  for (const StatisticName& part : kStatisticNames) {
+    fprintf(stream, "<total type=\"%s\" size=\"%zu\"/>\n", part.name, s.*part.value);
+  }
   fprintf(stream,
-          "<malloc version=\"hakmem-%d.%d.%d\">\n<total type=\"live\" size=\"%zu\"/>\n"
-          "<total type=\"used\" size=\"%zu\"/>\n<total type=\"dirty\" size=\"%zu\"/>\n"
-          "<system type=\"current\" size=\"%zu\"/>\n</malloc>\n",
-          HAKMEM_VERSION_MAJOR, HAKMEM_VERSION_MINOR, HAKMEM_VERSION_PATCH, s.live, s.used, s.dirty,
-          s.used + s.dirty + s.metadata);
+          "<system type=\"current\" size=\"%zu\"/>\n<aspace type=\"total\" size=\"%zu\"/>\n"
+          "</malloc>\n",
+          s.committed - s.purged, s.mapped);
   return 0;
 }
 

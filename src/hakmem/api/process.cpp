@@ -7,6 +7,7 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
 
@@ -35,11 +36,13 @@ void at_fork_prepare() {
   if (&_IO_list_lock != nullptr) _IO_list_lock();
   hooks_lock.lock();
   start_lock.lock();
+  states_lock().lock();
   fork_prepare();
 }
 
 void at_fork_parent() {
   fork_parent();
+  states_lock().unlock();
   start_lock.unlock();
   hooks_lock.unlock();
   if (&_IO_list_unlock != nullptr) _IO_list_unlock();
@@ -47,6 +50,8 @@ void at_fork_parent() {
 
 void at_fork_child() {
   fork_child();
+  states_forget_others();
+  states_lock().reset();
   start_lock.reset();
   hooks_lock.reset();
   // glibc does this itself in the child of a process with threads, and else leaves the lock held.
@@ -81,7 +86,8 @@ void hook_system() {
 __attribute__((constructor(101))) void at_load() { process_ready(); }
 
 __attribute__((destructor(101))) void at_exit() {
-  if (config::stats() != 0) print_statistics(STDERR_FILENO);
+  if (config::stats() == 1) print_statistics(STDERR_FILENO);
+  if (config::stats() == 2) print_json_statistics(STDERR_FILENO);
 }
 
 }  // namespace
@@ -97,10 +103,12 @@ bool thread_ready() {
   if (!hooked.load(std::memory_order_acquire)) hook_system();
   // Any value but null makes the destructor run. May allocate. A thread whose end would not be seen
   // does without a cache until the call works.
-  if (hooked.load(std::memory_order_acquire) && pthread_setspecific(exit_key, &cache) != 0) {
+  if (!hooked.load(std::memory_order_acquire)) return true;
+  if (pthread_setspecific(exit_key, &cache) != 0) {
     thread_idle();
     return false;
   }
+  states_show_mine();
   return true;
 }
 

@@ -92,6 +92,7 @@ HAK_NOINLINE void free_other(void* p) {
   if (id == kRegionLarge) return large_free(p);
   if (id == kRegionInterior)
     fatal_pointer("invalid pointer, into the middle of a large object:", p);
+  if (id == kRegionFreed) fatal_pointer("double free of a large object:", p);
   if (arena_of(p) != nullptr) {
     fatal_pointer("invalid pointer or double free, into memory that is free:", p);
   }

@@ -289,16 +289,31 @@ void metadata_free(void* p, std::size_t bytes) {
 
 os::Lock& metadata_lock() { return metadata.lock; }
 
-std::size_t metadata_bytes() {
+namespace {
+
+template <typename Count>
+std::size_t sum_of_metadata(Count count_bytes) {
   const os::Locked locked(metadata.lock);
-  std::size_t sum = metadata.memory.accessible;
+  std::size_t sum = count_bytes(metadata.memory);
   const std::size_t count = arena_count.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < count; ++i) {
     const Arena& a = arenas[i];
-    sum += a.ids.accessible + a.descriptors.accessible + a.local_bits.accessible +
-           a.remote_bits.accessible;
+    for (const GrowingArray* array : {&a.ids, &a.descriptors, &a.local_bits, &a.remote_bits}) {
+      sum += count_bytes(*array);
+    }
   }
   return sum;
+}
+
+}  // namespace
+
+std::size_t metadata_bytes() {
+  return sum_of_metadata([](const GrowingArray& array) { return array.accessible; });
+}
+
+std::size_t metadata_resident_bytes() {
+  return sum_of_metadata(
+      [](const GrowingArray& array) { return os::resident_bytes(array.base, array.accessible); });
 }
 
 }  // namespace hakmem

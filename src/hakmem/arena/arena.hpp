@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hakmem/arena/apart.hpp"
 #include "hakmem/arena/descriptor.hpp"
 #include "hakmem/arena/region_map.hpp"
 
@@ -86,10 +87,10 @@ inline char* memory_of(const Descriptor* d) {
   return arenas[d->arena].base + (region_of(d) << kRegionShift);
 }
 
-// region_id_of for pointers into any arena.
+// region_id_of for pointers into any arena, and for objects mapped apart.
 inline RegionId region_id_anywhere(const void* p) {
   const Arena* arena = arena_of(p);
-  if (arena == nullptr) return kRegionUnused;
+  if (arena == nullptr) return apart_id(p);
   const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
   return arena->id(region).load(std::memory_order_relaxed);
 }
@@ -113,5 +114,8 @@ os::Lock& metadata_lock();
 // Bytes of metadata that were ever made accessible: all arrays and the metadata heap. Under the
 // lock of the span allocator.
 std::size_t metadata_bytes();
+
+// How many of those are in memory, as the system says: what was made accessible ahead is not.
+std::size_t metadata_resident_bytes();
 
 }  // namespace hakmem

@@ -17,8 +17,11 @@ namespace hakmem {
 inline constexpr unsigned kInlineWords = 4;
 inline constexpr unsigned kInlineObjects = kInlineWords * 64;
 
-// Larger slabs have a bitmap of this size in the arena's bitmap arrays.
+// Larger slabs have a bitmap of this size in the arena's bitmap arrays. Those that need half of it
+// have their remote bitmap in the other half of the local one, so that the second array is hardly
+// ever touched.
 inline constexpr unsigned kMaxWords = 64;
+inline constexpr unsigned kHalfOfWords = kMaxWords / 2;
 inline constexpr unsigned kMaxObjects = kMaxWords * 64;
 
 struct Descriptor;
@@ -39,9 +42,11 @@ struct SlabState {
 struct LargeState {
   Descriptor* next;  // in the list of its heap's
   Descriptor* prev;
-  std::uint32_t heap;  // a shared heap's id; 0: no heap's
-  std::size_t bytes;   // usable, from the object's start
-  bool moved_start;    // the start may lie behind the span's
+  std::uint32_t heap;       // a shared heap's id; 0: no heap's
+  std::size_t bytes;        // usable, from the object's start
+  char* apart;              // where it is mapped, if that is outside the arenas (arena/apart.hpp)
+  std::uint32_t copied_at;  // regions it had after growing last copied it, 0: never
+  bool moved_start;         // the start may lie behind the span's
 };
 
 struct FreeState {
@@ -58,6 +63,7 @@ struct alignas(2 * kCacheLine) Descriptor {
   bool is_free;  // at the first and last region of a free span, and nowhere else
   std::uint8_t slot;
   bool dirty;             // of a free span: its memory may hold something else than zero
+  bool reserved;          // of a free span: kept for what lies before it to grow into; clean
   std::uint32_t regions;  // length of the span; of a free span also at its last region
   union {
     SlabState slab;

@@ -14,6 +14,7 @@ namespace {
 constinit os::Lock lock{os::LockKind::spans};
 constinit SpanTree dirty_spans;
 constinit SpanTree clean_spans;
+constinit SpanTree reserved_spans;
 constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
 constinit Descriptor* newest = nullptr;
 constinit std::size_t free_regions = 0;
@@ -58,15 +59,21 @@ void unlink_by_age(Descriptor* span) {
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
 
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since) {
+SpanTree& tree_of(const Descriptor* head) {
+  return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
+}
+
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
+               bool reserved = false) {
   head->regions = static_cast<std::uint32_t>(regions);
   Descriptor* last = last_of(head);
   last->regions = head->regions;
   last->arena = head->arena;
   head->is_free = last->is_free = true;
   head->dirty = dirty;
+  head->reserved = reserved;
   head->free.since = since;
-  (dirty ? dirty_spans : clean_spans).insert(head);
+  tree_of(head).insert(head);
   free_regions += regions;
   if (dirty) {
     if (since != kNever) insert_by_age(head);
@@ -75,7 +82,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
 }
 
 void make_busy(Descriptor* head) {
-  (head->dirty ? dirty_spans : clean_spans).remove(head);
+  tree_of(head).remove(head);
   free_regions -= head->regions;
   if (head->dirty) {
     if (head->free.since != kNever) unlink_by_age(head);
@@ -98,22 +105,34 @@ Descriptor* free_after(const Arena& arena, Descriptor* head) {
   return next->is_free ? next : nullptr;
 }
 
+bool may_merge(const Descriptor* span, bool dirty) {
+  return span != nullptr && span->dirty == dirty && !span->reserved;
+}
+
 // Frees a busy span, merged with neighbours of its kind.
 void insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
-  if (Descriptor* next = free_after(arena, head); next != nullptr && next->dirty == dirty) {
+  if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
     make_busy(next);
     since = std::min(since, next->free.since);
     regions += next->regions;
   }
-  if (Descriptor* before = free_before(head); before != nullptr && before->dirty == dirty) {
+  if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
     make_busy(before);
     since = std::min(since, before->free.since);
     regions += before->regions;
     head = before;
   }
   make_free(head, regions, dirty, since);
+}
+
+// What was reserved for `head` to grow into serves everybody from now on.
+void end_reservation(Descriptor* head) {
+  Descriptor* next = free_after(arena_of(head), head);
+  if (next == nullptr || !next->reserved) return;
+  make_busy(next);
+  insert_coalesced(next, false, 0);
 }
 
 // ---- allocation --------------------------------------------------------------------------------
@@ -126,6 +145,7 @@ std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t a
 // Cuts [from, from + regions) out of a free span and returns it busy.
 Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool dirty = span->dirty;
+  const bool reserved = span->reserved;
   const std::uint64_t since = span->free.since;
   const std::size_t total = span->regions;
   make_busy(span);
@@ -135,9 +155,9 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   if (from + regions < total) {
     Descriptor* tail = head + regions;
     tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since);
+    make_free(tail, total - from - regions, dirty, since, reserved);
   }
-  if (from > 0) make_free(span, from, dirty, since);
+  if (from > 0) make_free(span, from, dirty, since, reserved);
   return head;
 }
 
@@ -176,6 +196,17 @@ Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
     if (Descriptor* head = take_frontier_of(i, regions, alignment)) return head;
   }
   return nullptr;
+}
+
+// Where what is free from `from` on ends, or something from `enough` on. Beyond the frontier all is
+// free. Free spans of both kinds alternate, so this is one step for each that is taken.
+std::size_t free_until(const Arena& arena, std::size_t from, std::size_t enough) {
+  while (from < enough && from < arena.frontier) {
+    const Descriptor* next = arena.descriptor(from);
+    if (!next->is_free) return from;
+    from += next->regions;
+  }
+  return enough;
 }
 
 // Whether some arena has address space left for it.
@@ -238,6 +269,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
+  if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
   purge_while([](const Descriptor*) { return true; });
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
@@ -246,10 +278,29 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   return {take_frontier(regions, alignment), true};
 }
 
-void span_free(Descriptor* head) {
+Span span_allocate_growing(std::size_t regions, std::size_t room) {
+  if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
+  const os::Locked locked(lock);
+  for (const std::size_t size : {4 * regions, regions}) {
+    Descriptor* span = dirty_spans.best_fit(size);
+    if (span != nullptr) return {cut_out(span, 0, regions), false};
+  }
+  if (room <= regions) return {nullptr, false};
+  Descriptor* head = take_fit(clean_spans, room, 1);
+  if (head == nullptr) head = take_frontier(room, 1);
+  if (head == nullptr) return {nullptr, false};
+  Descriptor* rest = head + regions;
+  rest->arena = head->arena;
+  head->regions = static_cast<std::uint32_t>(regions);
+  make_free(rest, room - regions, false, 0, true);
+  return {head, true};
+}
+
+void span_free(Descriptor* head, bool zero) {
   const std::uint64_t now = os::coarse_milliseconds();
   const os::Locked locked(lock);
-  insert_coalesced(head, true, now);
+  end_reservation(head);
+  insert_coalesced(head, !zero, zero ? 0 : now);
   purge_while([&](const Descriptor* span) { return too_many() || too_old(span, now); });
 }
 
@@ -266,14 +317,15 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   if (regions > UINT32_MAX / 2) return false;
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
-  const std::size_t missing = regions - head->regions;
   const std::size_t end = region_of(head) + head->regions;
-  if (end == arena.frontier) {
-    if (!arena_advance(arena, end + missing)) return false;
-  } else {
-    Descriptor* next = free_after(arena, head);
-    if (next == nullptr || next->regions < missing) return false;
-    cut_out(next, 0, missing);
+  const std::size_t new_end = region_of(head) + regions;
+  const std::size_t old_frontier = arena.frontier;
+  if (new_end > free_until(arena, end, new_end)) return false;
+  if (new_end > old_frontier && !arena_advance(arena, new_end)) return false;
+  for (std::size_t at = end; at < std::min(new_end, old_frontier);) {
+    Descriptor* next = arena.descriptor(at);
+    at += next->regions;
+    cut_out(next, 0, std::min<std::size_t>(next->regions, new_end - region_of(next)));
   }
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
@@ -302,29 +354,42 @@ SpanStatistics span_statistics() {
   std::size_t frontier = 0;
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {
+    s.mapped += arenas[i].mapped;
     s.reserved += arenas[i].regions << kRegionShift;
+    s.ahead += arenas[i].memory.accessible - (arenas[i].frontier << kRegionShift);
     frontier += arenas[i].frontier << kRegionShift;
   }
   const std::size_t free_bytes = free_regions << kRegionShift;
   s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.clean = free_bytes - s.dirty;
-  s.used = frontier - free_bytes;
+  const std::size_t apart = apart_regions.load(std::memory_order_relaxed) << kRegionShift;
+  s.mapped += apart;
+  s.reserved += apart;
+  s.used = frontier - free_bytes + apart;
   s.metadata = metadata_bytes();
   s.purges = purges;
   return s;
 }
 
+std::size_t metadata_resident() {
+  const os::Locked locked(lock);
+  return metadata_resident_bytes();
+}
+
 void spans_lock_all() {
   lock.lock();
   metadata_lock().lock();
+  apart_lock().lock();
 }
 
 void spans_unlock_all() {
+  apart_lock().unlock();
   metadata_lock().unlock();
   lock.unlock();
 }
 
 void spans_reset_locks() {
+  apart_lock().reset();
   metadata_lock().reset();
   lock.reset();
 }

@@ -28,8 +28,14 @@ struct Span {
 // Takes `regions` regions whose address is a multiple of `alignment` regions (a power of two).
 Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 
+// For an object that grows: from memory that is likely resident; or `room` regions of clean memory,
+// of which those beyond `regions` are reserved: others take them only when nothing else is left,
+// until the span is freed. Without either, null.
+Span span_allocate_growing(std::size_t regions, std::size_t room);
+
 // Gives a span back. Its region ids must be unused already. Purges what has waited too long.
-void span_free(Descriptor* head);
+// `zero`: the memory reads as zero.
+void span_free(Descriptor* head, bool zero = false);
 
 // Cuts a span in two that is not free: [0, regions) stays, the rest becomes a span of its own.
 Descriptor* span_split(Descriptor* head, std::size_t regions);
@@ -45,7 +51,9 @@ void spans_tick();
 std::size_t spans_purge_all();
 
 struct SpanStatistics {
-  std::size_t reserved;  // address space of all arenas
+  std::size_t mapped;    // address space of all arenas, metadata and guard pages included
+  std::size_t reserved;  // of that, for objects
+  std::size_t ahead;     // made accessible, never used
   std::size_t used;      // in slabs and large objects
   std::size_t dirty;     // free, not given back
   std::size_t clean;     // free, without memory
@@ -53,6 +61,9 @@ struct SpanStatistics {
   std::uint64_t purges;  // spans given back so far
 };
 SpanStatistics span_statistics();
+
+// How much of the metadata is in memory, as the system says.
+std::size_t metadata_resident();
 
 // For fork: the lock of this layer and those below it.
 void spans_lock_all();

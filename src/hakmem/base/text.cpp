@@ -48,13 +48,12 @@ Text& Text::clear() {
   return *this;
 }
 
-void Text::write_to(int fd) const {
+void write_all(int fd, std::string_view words) {
   const int saved = errno;
-  std::size_t done = 0;
-  while (done < length_) {
-    const ssize_t n = ::write(fd, buffer_ + done, length_ - done);
+  while (!words.empty()) {
+    const ssize_t n = ::write(fd, words.data(), words.size());
     if (n <= 0 && errno != EINTR) break;
-    if (n > 0) done += static_cast<std::size_t>(n);
+    if (n > 0) words.remove_prefix(static_cast<std::size_t>(n));
   }
   errno = saved;
 }

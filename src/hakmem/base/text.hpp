@@ -3,8 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace hakmem {
+
+// Writes to a file descriptor, keeping errno; errors are nobody's to hear and are dropped.
+void write_all(int fd, std::string_view words);
 
 // Appends until the buffer is full; what does not fit is cut.
 class Text {
@@ -15,8 +19,10 @@ class Text {
   Text& add_padded(const char* words, unsigned width);        // left-aligned in `width` columns
   Text& clear();
 
-  // Writes the text to a file descriptor; errors are nobody's to hear and are dropped.
-  void write_to(int fd) const;
+  // Valid as long as the text is, and not changed.
+  std::string_view view() const { return {buffer_, length_}; }
+
+  void write_to(int fd) const { write_all(fd, view()); }
 
  private:
   void put(char c);

@@ -1,25 +1,22 @@
-// Statistics: what the slow door counted, summed over all heaps.
+// Statistics: where the memory is, and what the slow door counted, summed over all heaps.
 //
 // There is no counter on the fast path. What cannot be known without one, the number of mallocs and
 // frees that the caches served, is not shown; carves and refills say how many objects went into the
-// caches, flushes and remote frees how many came back.
+// caches, flushes and remote frees how many came back. What caches hold now is read off their
+// arrays.
 #pragma once
 
 #include <cstddef>
+
+#include "hakmem/hakmem.h"
 
 namespace hakmem {
 
 struct Heap;
 
-// In bytes. Takes the doors of all heaps one after the other; exact when other threads are quiet.
-struct MemoryStatistics {
-  std::size_t reserved;  // address space
-  std::size_t used;      // spans of slabs and large objects
-  std::size_t dirty;     // free spans whose memory waits to be used again
-  std::size_t live;      // objects that programs or caches hold
-  std::size_t metadata;  // made accessible for metadata
-};
-MemoryStatistics memory_statistics();
+// What hakmem.h promises of hak_stats. Everything else shows parts of this. `metadata_resident`
+// costs a system call for each 16 MiB of metadata, and only `ask_system` makes them.
+hak_stats_t memory_statistics(bool ask_system);
 
 struct HeapStatistics {
   std::size_t live_objects;
@@ -30,5 +27,9 @@ HeapStatistics heap_statistics(Heap* heap);
 
 // The table, written to a file descriptor without allocating.
 void print_statistics(int fd);
+
+// As hak_stats_json, and the same written to a file descriptor.
+std::size_t json_statistics(char* buffer, std::size_t size);
+void print_json_statistics(int fd);
 
 }  // namespace hakmem

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/heap/shared.hpp"
@@ -228,6 +229,8 @@ void cache_flush_all() {
 
 void cache_put_away() {
   outbox_flush(cache.thread->outbox);
+  const os::Locked locked(states_lock());
+  cache.thread->of = nullptr;
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);

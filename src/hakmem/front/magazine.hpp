@@ -31,6 +31,9 @@ static_assert(sizeof(Magazine) == 16);
 struct alignas(kCacheLine) ThreadState {
   static constexpr std::size_t kBytes = 8192;
 
+  ThreadState* next;  // in the list of all states (states.hpp)
+  ThreadState* previous;
+  const Cache* of;          // the cache that has the arrays, while their thread can be asked
   std::size_t budget_used;  // bytes of objects the arrays have places for
   std::uint32_t visits;     // through the slow door
   std::uint16_t first_words_used;
@@ -38,7 +41,7 @@ struct alignas(kCacheLine) ThreadState {
   std::uint8_t victim;  // class whose places were last looked at for others
   bool starts;          // classes begin with starter objects
   Magazine magazines[kClasses];
-  void* first_words[(kBytes - 4 * sizeof(std::size_t) - sizeof(Outbox) -
+  void* first_words[(kBytes - 7 * sizeof(std::size_t) - sizeof(Outbox) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
   Outbox outbox;

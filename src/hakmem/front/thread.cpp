@@ -1,6 +1,7 @@
 #include "hakmem/front/thread.hpp"
 
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/states.hpp"
 #include "hakmem/heap/registry.hpp"
 
 namespace hakmem {
@@ -17,6 +18,7 @@ std::uint16_t next_turn() {
 }
 
 void release(ThreadState* state, Heap* heap) {
+  states_remove(state);
   magazines_release(*state, heap);
   metadata_free(state, sizeof(ThreadState));
 }
@@ -60,6 +62,7 @@ bool thread_attach() {
   ThreadState* state = heap != nullptr ? kept_state(heap) : nullptr;
   if (state == nullptr) {
     state = static_cast<ThreadState*>(metadata_allocate(sizeof(ThreadState)));
+    if (state != nullptr) states_add(state);
   }
   if (state == nullptr) {
     if (heap != nullptr) registry_park(heap);

@@ -90,6 +90,10 @@ inline constexpr unsigned kDrainAll = ~0u;
 // the door.
 unsigned heap_drain(Heap* heap, unsigned slabs);
 
+// Bytes of objects that other threads freed and nobody has collected yet. The caller holds the
+// door.
+std::size_t heap_waiting_bytes(const Heap* heap);
+
 // Collects what waits on a heap's pending list, unless somebody is at work there. The caller may
 // hold another door.
 void help(Heap* heap);

@@ -111,6 +111,20 @@ unsigned heap_drain(Heap* heap, unsigned slabs) {
   return slabs;
 }
 
+std::size_t heap_waiting_bytes(const Heap* heap) {
+  std::size_t bytes = 0;
+  // While the door is held nobody takes a slab off either list. Acquire: the links are seen.
+  for (Descriptor* list : {heap->taken, heap->pending.load(std::memory_order_acquire)}) {
+    for (Descriptor* slab = list; slab != nullptr;
+         slab = slab->link.load(std::memory_order_relaxed)) {
+      // A late push of another heap's slab: that one's door is not held.
+      if (slab->owner.load(std::memory_order_acquire) != heap->id) continue;
+      bytes += remote_waiting(slab) * std::size_t{class_of(slab).size};
+    }
+  }
+  return bytes;
+}
+
 void pending_rebuild() {
   for_each_heap([](Heap* heap) {
     heap->pending.store(nullptr, std::memory_order_relaxed);

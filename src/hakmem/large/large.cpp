@@ -1,8 +1,13 @@
 #include "hakmem/large/large.hpp"
 
+#include <algorithm>
+
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem {
 namespace {
@@ -12,6 +17,16 @@ namespace {
 // that start at its beginning.
 constexpr std::size_t kStarts = 4096 / kCacheLine;
 constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
+
+// Up to here it may pay to copy what grows: into memory that is resident, which the pages of a new
+// mapping are not (copying costs a sixth of the page faults), or to where there is room, as such
+// memory is kept for a while when it is freed.
+constexpr std::size_t kMostCopied = (std::size_t{16} << 20) >> kRegionShift;
+constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
+
+// calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
+// what a program writes to needs its pages.
+constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
@@ -24,8 +39,19 @@ std::size_t next_start() {
   return turn.fetch_add(1, std::memory_order_relaxed) % kStarts * kCacheLine;
 }
 
+bool is_apart(const Descriptor* head) { return head->large.apart != nullptr; }
+
+char* start_of(const Descriptor* head) {
+  return (is_apart(head) ? head->large.apart : memory_of(head)) + head->start;
+}
+
 Descriptor* head_checked(const void* p) {
   const Arena* arena = arena_of(p);
+  if (HAK_UNLIKELY(arena == nullptr)) {
+    Descriptor* apart = apart_find(p);
+    if (apart == nullptr) fatal_pointer("double free of a large object:", p);
+    return apart;
+  }
   const std::size_t region = (address_of(p) - address_of(arena->base)) >> kRegionShift;
   Descriptor* head = arena->descriptor(region);
   if (HAK_UNLIKELY(memory_of(head) + head->start != p)) {
@@ -34,11 +60,22 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
-void become_large(Descriptor* head) {
-  // Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
-  const std::size_t reserved = head->large.moved_start ? kMostStart : 0;
-  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved;
-  tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
+// Usable bytes of all large objects: a sum nobody orders anything by, relaxed.
+constinit std::atomic<std::size_t> live_bytes{0};
+
+std::size_t reserved_for_start(const Descriptor* head) {
+  return head->large.moved_start ? kMostStart : 0;
+}
+
+// Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
+void set_usable(Descriptor* head) {
+  const std::size_t before = head->large.bytes;
+  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved_for_start(head);
+  live_bytes.fetch_add(head->large.bytes - before, std::memory_order_relaxed);
+}
+
+void no_longer_live(const Descriptor* head) {
+  live_bytes.fetch_sub(head->large.bytes, std::memory_order_relaxed);
 }
 
 void enlist(Heap* heap, Descriptor* head) {
@@ -59,17 +96,92 @@ void delist(Descriptor* head) {
   (prev != nullptr ? prev->large.next : heap->large) = next;
 }
 
+Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignment, Heap* heap) {
+  head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
+  head->start = head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
+  head->large.heap = 0;
+  head->large.apart = nullptr;
+  head->large.copied_at = 0;
+  head->large.bytes = 0;
+  set_usable(head);
+  tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
+  if (heap != nullptr) enlist(heap, head);
+  return head;
+}
+
 bool resize(Descriptor* head, std::size_t size) {
-  const std::size_t regions = regions_for(size + (head->large.moved_start ? kMostStart : 0));
+  const std::size_t regions = regions_for(size + reserved_for_start(head));
   if (regions > head->regions) {
-    if (!span_grow(head, regions)) return false;
+    const std::size_t before = head->regions;
+    if (is_apart(head) || !span_grow(head, regions)) return false;
+    Arena& arena = arena_of(head);
+    for (std::size_t i = before; i < regions; ++i) {
+      arena.id(region_of(head) + i).store(kRegionInterior, std::memory_order_relaxed);
+    }
+  } else if (is_apart(head)) {
+    if (regions < kLeastApart || !apart_resize(head, regions)) return false;
   } else if (regions < head->regions) {
     Descriptor* tail = span_split(head, regions);
     tiny_region_id_write_header(tail, kRegionUnused, kRegionUnused);
     span_free(tail);
   }
-  become_large(head);
+  set_usable(head);
   return true;
+}
+
+// Gives the span back whose object has moved.
+void release_span(Descriptor* head, bool zero) {
+  if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
+  no_longer_live(head);
+  tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
+  span_free(head, zero);
+}
+
+// Room costs address space, and is charged for where the system overcommits nothing.
+std::size_t room_for(std::size_t regions) {
+  const bool scarce = config::profile() == config::Profile::lean ||
+                      os::address_space_limit() != SIZE_MAX || os::strict_overcommit();
+  return scarce || regions > kRoom / 2 ? 0 : kRoom;
+}
+
+// Copies to another span. Not again before the object has grown by a quarter, so that growing by
+// small steps copies no more than a few times what there is in the end.
+void* move_by_copy(Descriptor* head, std::size_t size, Heap* heap) {
+  const std::size_t regions = regions_for(size);
+  if (head->regions > kMostCopied || regions < head->large.copied_at + head->large.copied_at / 4) {
+    return nullptr;
+  }
+  Descriptor* moved = span_allocate_growing(regions, room_for(regions)).head;
+  if (moved == nullptr) return nullptr;
+  become_large(moved, size, kMinAlignment, heap);
+  moved->large.copied_at = static_cast<std::uint32_t>(regions);
+  __builtin_memcpy(start_of(moved), start_of(head), std::min(size, head->large.bytes));
+  release_span(head, false);
+  return start_of(moved);
+}
+
+void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
+  const Apart apart = apart_open(head, regions_for(size + reserved_for_start(head)));
+  if (apart.head == nullptr) return nullptr;
+  apart.head->large.moved_start = head->large.moved_start;
+  apart.head->large.heap = 0;
+  apart.head->large.bytes = 0;
+  set_usable(apart.head);
+  if (heap != nullptr) enlist(heap, apart.head);
+  release_span(head, apart.moved);
+  return start_of(apart.head);
+}
+
+// What is mapped apart grows where it is or moves, and stays the same object.
+void* grow_apart(Descriptor* head, std::size_t size, Heap* heap) {
+  Heap* home = head->large.heap != 0 ? heap_by_id(head->large.heap) : nullptr;
+  if (home != nullptr) delist(head);
+  const bool grown = apart_resize(head, regions_for(size + reserved_for_start(head)));
+  set_usable(head);
+  head->large.heap = 0;
+  if (grown) home = heap;
+  if (home != nullptr) enlist(home, head);
+  return grown ? start_of(head) : nullptr;
 }
 
 }  // namespace
@@ -81,23 +193,28 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
-  span.head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
-  span.head->start = span.head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
-  span.head->large.heap = 0;
-  become_large(span.head);
-  if (heap != nullptr) enlist(heap, span.head);
-  return {memory_of(span.head) + span.head->start, span.zero};
+  return {start_of(become_large(span.head, size, alignment, heap)), span.zero};
+}
+
+void large_clear(void* p, std::size_t bytes) {
+  const Descriptor* head = head_checked(p);
+  const std::size_t span = std::size_t{head->regions} << kRegionShift;
+  char* memory = memory_of(head);
+  if (bytes < kLeastPurged || os::mostly_resident(memory, span) || !os::purge(memory, span)) {
+    __builtin_memset(p, 0, bytes);
+  }
 }
 
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
-  if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
-  tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
-  span_free(head);
+  if (HAK_LIKELY(!is_apart(head))) return release_span(head, false);
+  if (head->large.heap != 0) delist(head);
+  no_longer_live(head);
+  apart_close(head);
 }
 
 void large_free_all(Heap* heap) {
-  while (Descriptor* head = heap->large) large_free(memory_of(head) + head->start);
+  while (Descriptor* head = heap->large) large_free(start_of(head));
 }
 
 std::size_t large_usable(const void* p) { return head_checked(p)->large.bytes; }
@@ -109,6 +226,17 @@ bool large_resize(void* p, std::size_t size) {
   const os::Locked inside(heap_by_id(head->large.heap)->door);
   return resize(head, size);
 }
+
+void* large_move(void* p, std::size_t size, Heap* heap) {
+  Descriptor* head = head_checked(p);
+  if (size > kMaxObjectBytes) return nullptr;
+  if (is_apart(head)) return grow_apart(head, size, heap);
+  if (head->regions < kLeastApart) return nullptr;
+  void* moved = move_by_copy(head, size, heap);
+  return moved != nullptr ? moved : move_apart(head, size, heap);
+}
+
+std::size_t large_live_bytes() { return live_bytes.load(std::memory_order_relaxed); }
 
 std::size_t large_good_size(std::size_t size) {
   return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);

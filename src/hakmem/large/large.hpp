@@ -1,4 +1,5 @@
-// Large objects: more than 32 KiB, or aligned beyond what slabs can do. Each is a span of its own.
+// Large objects: more than 32 KiB, or aligned beyond what slabs can do. Each is a span of its own,
+// or mapped apart after it had to move while it grew (arena/apart.hpp).
 // Any thread may call any of these for an object it may use.
 #pragma once
 
@@ -30,6 +31,17 @@ std::size_t large_usable(const void* p);
 
 // Grows the object into what is free behind it, or gives the tail back. False: it must move.
 bool large_resize(void* p, std::size_t size);
+
+// Grows the object where large_resize could not, and gives it to `heap`. From 1 MiB on it moves by
+// page tables, or is copied to memory that waits to be used again. Null: it is for the caller to
+// copy it, and the object is as before.
+void* large_move(void* p, std::size_t size, Heap* heap);
+
+// Clears the first `bytes` bytes of an object that was just allocated.
+void large_clear(void* p, std::size_t bytes);
+
+// The usable bytes of all large objects together.
+std::size_t large_live_bytes();
 
 // The usable bytes that an object of `size` bytes gets.
 std::size_t large_good_size(std::size_t size);

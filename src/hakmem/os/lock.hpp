@@ -17,8 +17,8 @@ extern constinit thread_local bool holds_every_lock HAK_TLS_MODEL;
 void ignore_locks();
 
 // What a lock guards, so that the lab flavour can count who had to wait.
-enum class LockKind : unsigned char { door, registry, spans, metadata, start };
-inline constexpr unsigned kLockKinds = 5;
+enum class LockKind : unsigned char { door, registry, spans, metadata, start, threads };
+inline constexpr unsigned kLockKinds = 6;
 
 // Acquisitions of locks of a kind that found the lock taken: at the door of another heap these
 // include tries that were given up. Always 0 in the release flavour.

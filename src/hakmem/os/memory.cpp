@@ -1,8 +1,11 @@
 #include "hakmem/os/memory.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -77,6 +80,58 @@ bool purge_works() {
   return works;
 }
 
+void* map_with(std::size_t bytes, int protection) {
+  const KeepErrno keep;
+  if (!may_call()) return nullptr;
+  void* p = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
+}
+
+#if defined(MREMAP_DONTUNMAP) && defined(MADV_COLD)
+
+void* leave_behind(void* p, std::size_t bytes) {
+  errno = ENOMEM;
+  if (!may_call()) return nullptr;
+  // The kernel takes the new address for a hint and refuses a crooked one: null says "anywhere".
+  void* const anywhere = nullptr;
+  void* moved = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, anywhere);
+  return moved == MAP_FAILED ? nullptr : moved;
+}
+
+// Emulators may hand the call on and count the source as unmapped: then it is none of theirs any
+// more, and a system call that shall write there fails.
+bool source_remains(char* source, const char* moved, std::size_t bytes) {
+  const auto* word = reinterpret_cast<volatile char*>(source);
+  return moved[bytes - 1] == 1 && word[bytes - 1] == 0 &&
+         syscall(SYS_clock_gettime, CLOCK_MONOTONIC, source) == 0;
+}
+
+bool move_works() {
+  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
+  const int known = answer.load(std::memory_order_relaxed);
+  if (known != 0) return known == 1;
+  const std::size_t bytes = page_size();
+  auto* page = static_cast<char*>(map(bytes));
+  if (page == nullptr) return false;  // asked again next time
+  page[bytes - 1] = 1;
+  auto* moved = static_cast<char*>(leave_behind(page, bytes));
+  const bool again = moved == nullptr && errno == ENOMEM;
+  const bool works = moved != nullptr && source_remains(page, moved, bytes);
+  if (moved != nullptr) release(moved, bytes);
+  release(page, bytes);
+  if (!again) answer.store(works ? 1 : 2, std::memory_order_relaxed);
+  return works;
+}
+
+// The call would take the lock off all of the mapping that `p` lies in; only an advice that changes
+// nothing says whether there is one.
+bool is_locked(void* p) {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  return madvise(p, page_size(), MADV_COLD) != 0;
+}
+
+#endif
+
 }  // namespace
 
 std::size_t page_size() {
@@ -88,11 +143,23 @@ void inject_page_size(std::size_t bytes) {
   if (is_power_of_two(bytes) && bytes >= page_size() && bytes <= 65536) the_page_size = bytes;
 }
 
-void* reserve(std::size_t bytes) {
+void* reserve(std::size_t bytes) { return map_with(bytes, PROT_NONE); }
+
+void* map(std::size_t bytes) { return map_with(bytes, PROT_READ | PROT_WRITE); }
+
+void* move_out([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) {
+#if defined(MREMAP_DONTUNMAP) && defined(MADV_COLD)
+  const KeepErrno keep;
+  if (move_works() && !is_locked(p)) return leave_behind(p, bytes);
+#endif
+  return nullptr;
+}
+
+void* remap(void* p, std::size_t old_bytes, std::size_t bytes) {
   const KeepErrno keep;
   if (!may_call()) return nullptr;
-  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? nullptr : p;
+  void* moved = mremap(p, old_bytes, bytes, MREMAP_MAYMOVE);
+  return moved == MAP_FAILED ? nullptr : moved;
 }
 
 void release(void* p, std::size_t bytes) {
@@ -112,9 +179,44 @@ bool purge(void* p, std::size_t bytes) {
   return purge_works() && may_call() && advise_gone(p, bytes);
 }
 
+bool mostly_resident(void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  constexpr std::size_t kSamples = 4;
+  constexpr std::size_t kPages = 16;
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // not the injected one
+  const std::size_t stretch = kPages * page;
+  if (bytes < kSamples * stretch) return true;
+  std::size_t resident = 0;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    unsigned char pages[kPages]{};
+    char* sample = static_cast<char*>(p) + align_down((bytes - stretch) / kSamples * i, page);
+    calls.fetch_add(1, std::memory_order_relaxed);
+    if (mincore(sample, stretch, pages) != 0) return true;
+    for (const unsigned char one : pages) resident += one & 1u;
+  }
+  return resident >= kSamples * kPages / 2;
+}
+
 void refuse_huge_pages(void* p, std::size_t bytes) {
   const KeepErrno keep;
   if (may_call()) madvise(p, bytes, MADV_NOHUGEPAGE);
+}
+
+std::size_t resident_bytes(const void* p, std::size_t bytes) {
+  const KeepErrno keep;
+  const auto page =
+      static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // the system's, injected or not
+  unsigned char present[1024];
+  std::size_t pages = 0;
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t some = std::min(bytes - done, sizeof present * page);
+    auto* at = const_cast<char*>(static_cast<const char*>(p)) + done;
+    if (mincore(at, some, present) == 0) {
+      for (std::size_t i = 0; i < some / page; ++i) pages += present[i] & 1u;
+    }
+    done += some;
+  }
+  return pages * page;
 }
 
 std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }

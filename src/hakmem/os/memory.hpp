@@ -34,8 +34,28 @@ void seal(void* p, std::size_t bytes);
 // system does not do it, and then nothing has changed.
 [[nodiscard]] bool purge(void* p, std::size_t bytes);
 
+// Takes memory of its own, readable and writable; it reads as zero. Null on failure.
+void* map(std::size_t bytes);
+
+// Moves the pages of accessible memory to an address that the system chooses, by its page tables:
+// nothing is copied. The memory at `p` stays accessible, and reads as zero. Null when the system
+// does not do it (before Linux 5.7, emulators, locked pages, a range of several mappings), and then
+// nothing has changed.
+void* move_out(void* p, std::size_t bytes);
+
+// Changes the size of memory from map, move_out or remap; it may move. What is added reads as zero.
+// Null when it cannot be had, and then nothing has changed.
+void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
+
+// Whether most pages seem to be resident, judged by some of them: a guess.
+bool mostly_resident(void* p, std::size_t bytes);
+
 // Keeps transparent huge pages out of a range.
 void refuse_huge_pages(void* p, std::size_t bytes);
+
+// How many bytes of a range are in memory now. Pages that were only read may count, although
+// nothing is behind them. 0 where the system does not say.
+std::size_t resident_bytes(const void* p, std::size_t bytes);
 
 // Memory system calls made so far.
 std::uint64_t memory_calls();

@@ -10,8 +10,10 @@ namespace {
 std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, unsigned w) {
   if (k.words <= kInlineWords) return slab->bits[w];
   const Arena& arena = arena_of(slab);
-  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(arena.remote_bits.base);
-  return outside[region_of(slab) * kMaxWords + w];
+  const bool halved = k.words <= kHalfOfWords;
+  const GrowingArray& array = halved ? arena.local_bits : arena.remote_bits;
+  auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(array.base);
+  return outside[region_of(slab) * kMaxWords + (halved ? kHalfOfWords : 0) + w];
 }
 
 }  // namespace
@@ -56,6 +58,17 @@ unsigned remote_collect(Descriptor* slab, std::uint64_t summary) {
     collected += count_bits(bits);
   }
   return collected;
+}
+
+unsigned remote_waiting(Descriptor* slab) {
+  const SizeClass& k = class_of(slab);
+  unsigned waiting = 0;
+  std::uint64_t summary = slab->summary.load(std::memory_order_relaxed);
+  for (; summary != 0; summary &= summary - 1) {
+    const unsigned w = lowest_bit(summary);
+    if (w < k.words) waiting += count_bits(remote_word(slab, k, w).load(std::memory_order_relaxed));
+  }
+  return waiting;
 }
 
 std::uint64_t remote_filled_words(Descriptor* slab) {

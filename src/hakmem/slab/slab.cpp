@@ -72,6 +72,12 @@ void slab_change_owner(Descriptor* slab, std::uint32_t owner) {
 }
 
 void slab_destroy(Descriptor* slab) {
+  // The next slab may have its remote words there, and they must be 0.
+  const unsigned words = class_of(slab).words;
+  if (words > kHalfOfWords) {
+    LocalBits bits(slab);
+    for (unsigned w = kHalfOfWords; w < words; ++w) bits.store(w, 0);
+  }
   tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
   slab->owner.store(0, std::memory_order_release);
 }

@@ -44,7 +44,8 @@ class Crew {
 // Bytes that programs or caches hold, the main thread's cache aside.
 std::size_t held_bytes() {
   hak_collect(true);
-  return mallinfo2().uordblks;
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.fsmblks;
 }
 
 }  // namespace

@@ -38,6 +38,23 @@ class Nulls {
   int count_ = 0;
 };
 
+// Two large objects grow in turn, so that each must move.
+inline void grow_two(Nulls& nulls) {
+  char* object[2] = {};
+  for (std::size_t size = kMiB; size < 6 * kMiB; size += size / 2) {
+    for (char*& o : object) {
+      if (o != nullptr) REQUIRE(o[0] == 'a' && o[kMiB - 2] == 'z');
+      auto* const p = static_cast<char*>(nulls.of([&] { return std::realloc(o, size); }));
+      if (p == nullptr) continue;
+      o = p;
+      o[0] = 'a';
+      o[kMiB - 2] = 'z';
+      o[size - 1] = 'e';
+    }
+  }
+  for (char* o : object) std::free(o);
+}
+
 // Small and large, grown, aligned, trimmed; returns the number of NULLs.
 inline int use_everything() {
   static Object objects[1000];
@@ -58,6 +75,7 @@ inline int use_everything() {
     void* const p = nulls.of([&] { return std::realloc(o.p, o.size * 3); });
     if (p != nullptr) o.p = p;
   }
+  grow_two(nulls);
   std::free(nulls.of([] { return std::aligned_alloc(kMiB, kMiB); }));
   for (std::size_t i = 0; i < count; ++i) {
     REQUIRE(pattern::holds(objects[i].p, objects[i].size, i));

@@ -1,0 +1,41 @@
+// What memory_worker can run: one file a workload, one line in the tables below.
+#pragma once
+
+#include <cstdint>
+
+namespace bench {
+
+struct Argument {
+  const char* name;
+  std::uint64_t low;
+  std::uint64_t high;
+};
+
+constexpr unsigned kMostArguments = 4;
+
+// How much memory is held: runs once, prints its figures as one line of JSON.
+struct Footprint {
+  const char* name;
+  const char* what;
+  Argument arguments[kMostArguments];  // up to the first without a name
+  void (*run)(const std::uint64_t* values);
+};
+
+// How long something takes: one operation after the other, in slices if a comparison wants so.
+struct Timed {
+  const char* name;
+  const char* operation;
+  void (*set_up)(std::uint32_t seed);
+  void (*operate)();
+  void (*tear_down)();
+};
+
+extern const Footprint kAftermath;
+extern const Footprint kSparse;
+extern const Footprint kPhases;
+inline constexpr const Footprint* kFootprints[] = {&kAftermath, &kSparse, &kPhases};
+
+extern const Timed kChurnLarge;
+inline constexpr const Timed* kTimed[] = {&kChurnLarge};
+
+}  // namespace bench

@@ -1,0 +1,40 @@
+#include "hakmem/boxes/census.hpp"
+
+#include "hakmem/heap/registry.hpp"
+
+namespace hakmem {
+
+void add(ClassSums& sums, const ClassSums& more) {
+  for (const CounterName& counter : kCounterNames) {
+    sums.counters.*counter.value += more.counters.*counter.value;
+  }
+  sums.slabs += more.slabs;
+  sums.slab_bytes += more.slab_bytes;
+  sums.out_bytes += more.out_bytes;
+}
+
+ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
+  const BinCounters& n = bin.counters;
+  // Of one heap alone it may be "negative", where slabs were adopted: the sum over all is right.
+  const std::uint64_t out = n.carved + n.refilled - n.flushed - n.collected;
+  return {n, bin.slabs, bin.slabs * k.regions * kRegionBytes, out * k.size};
+}
+
+Census take_census() {
+  Census census{};
+  for_each_heap([&](Heap* heap) {
+    const os::Locked inside(heap->door);
+    for (unsigned c = 0; c < kClasses; ++c) {
+      add(census.by_class[c], sums_of_bin(heap->bins[c], kSizeClasses[c]));
+    }
+    census.waiting_bytes += heap_waiting_bytes(heap);
+    for (const Descriptor* segment : heap->segments) {
+      if (segment != nullptr) {
+        census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
+      }
+    }
+  });
+  return census;
+}
+
+}  // namespace hakmem

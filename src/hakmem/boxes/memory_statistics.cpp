@@ -1,0 +1,100 @@
+#include <algorithm>
+
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/boxes/census.hpp"
+#include "hakmem/boxes/statistics.hpp"
+#include "hakmem/front/states.hpp"
+#include "hakmem/heap/registry.hpp"
+#include "hakmem/large/large.hpp"
+#include "hakmem/os/memory.hpp"
+
+namespace hakmem {
+namespace {
+
+std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
+
+// Parts are cut off a whole. While other threads work the parts are counted at different moments:
+// whatever they are then, they add up.
+class Whole {
+ public:
+  explicit Whole(std::size_t bytes) : rest_(bytes) {}
+
+  std::size_t cut(std::size_t part) {
+    part = std::min(part, rest_);
+    rest_ -= part;
+    return part;
+  }
+  std::size_t rest() const { return rest_; }
+
+ private:
+  std::size_t rest_;
+};
+
+struct SlabTotals {
+  std::size_t bytes;
+  std::size_t out;
+  std::size_t slack;  // before the first object and behind the last
+};
+
+SlabTotals totals_of(const Census& census) {
+  SlabTotals totals{};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const SizeClass& k = kSizeClasses[c];
+    const ClassSums& sums = census.by_class[c];
+    totals.bytes += sums.slab_bytes;
+    totals.out += sums.out_bytes;
+    totals.slack += sums.slabs * (k.regions * kRegionBytes - std::size_t{k.capacity} * k.size);
+  }
+  return totals;
+}
+
+}  // namespace
+
+hak_stats_t memory_statistics(bool ask_system) {
+  const Census census = take_census();
+  const std::size_t cached = states_cached_bytes() + census.waiting_bytes;
+  const std::size_t large = large_live_bytes();
+  const SpanStatistics spans = span_statistics();
+  const SlabTotals slabs = totals_of(census);
+  const std::size_t punched = 0;  // pages given back inside slabs: nobody does that yet
+
+  hak_stats_t s{};
+  const std::size_t objects = spans.used + spans.dirty + spans.clean + spans.ahead;
+  s.mapped = spans.mapped;
+  s.committed = objects + spans.metadata;
+  s.metadata = spans.metadata;
+  Whole whole(objects);
+  s.purged = whole.cut(spans.clean + spans.ahead + punched);
+  s.dirty = whole.cut(spans.dirty);
+  const std::size_t out = whole.cut(slabs.out + large);
+  s.cached = std::min(cached, out);
+  s.live = out - s.cached;
+  s.free = whole.cut(less(slabs.bytes, slabs.out + slabs.slack + punched) + census.segment_bytes);
+  s.slack = whole.rest();
+  s.punched = punched;
+  if (ask_system) s.metadata_resident = metadata_resident();
+  s.heaps = heap_count() + shared_heap_count();
+  s.purges = spans.purges;
+  s.memory_calls = os::memory_calls();
+  return s;
+}
+
+HeapStatistics heap_statistics(Heap* heap) {
+  const os::Locked inside(heap->door);
+  heap_drain(heap, kDrainAll);
+  HeapStatistics total{};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const ClassSums sums = sums_of_bin(heap->bins[c], kSizeClasses[c]);
+    total.live_objects += sums.out_bytes / kSizeClasses[c].size;
+    total.live_bytes += sums.out_bytes;
+    total.held_bytes += sums.slab_bytes;
+  }
+  for (const Descriptor* head = heap->large; head != nullptr; head = head->large.next) {
+    ++total.live_objects;
+    total.live_bytes += head->large.bytes;
+    total.held_bytes += std::size_t{head->regions} << kRegionShift;
+  }
+  return total;
+}
+
+}  // namespace hakmem

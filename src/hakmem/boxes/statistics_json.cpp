@@ -1,0 +1,87 @@
+#include <algorithm>
+
+#include "hakmem/base/text.hpp"
+#include "hakmem/boxes/census.hpp"
+#include "hakmem/boxes/statistics.hpp"
+
+namespace hakmem {
+namespace {
+
+// For all classes with numbers of ten digits.
+constexpr std::size_t kEnough = 24576;
+
+// Writes what fits, counts all.
+class Out {
+ public:
+  Out(char* buffer, std::size_t size) : buffer_(buffer), size_(size) {}
+
+  void add(const Text& text) {
+    const std::string_view words = text.view();
+    for (const char c : words) {
+      if (length_ + 1 < size_) buffer_[length_] = c;
+      ++length_;
+    }
+  }
+  void member(const char* name, std::uint64_t value) {
+    add(Text().add("\"").add(name).add("\": ").add_number(value));
+  }
+  void comma() { add(Text().add(", ")); }
+  std::size_t finish() {
+    if (size_ != 0) buffer_[length_ < size_ ? length_ : size_ - 1] = '\0';
+    return length_;
+  }
+
+ private:
+  char* buffer_;
+  std::size_t size_;
+  std::size_t length_ = 0;
+};
+
+void add_class(Out& out, unsigned c, const ClassSums& sums) {
+  out.add(Text().add("{"));
+  out.member("size", kSizeClasses[c].size);
+  out.add(Text().add(", \"aligned\": ").add(c < kOrdinaryClasses ? "false" : "true"));
+  for (const CounterName& counter : kCounterNames) {
+    out.comma();
+    out.member(counter.name, sums.counters.*counter.value);
+  }
+  out.comma();
+  out.member("slabs", sums.slabs);
+  out.comma();
+  out.member("slab_bytes", sums.slab_bytes);
+  out.comma();
+  out.member("out_bytes", sums.out_bytes);
+  out.add(Text().add("}"));
+}
+
+}  // namespace
+
+std::size_t json_statistics(char* buffer, std::size_t size) {
+  const hak_stats_t memory = memory_statistics(true);
+  const Census census = take_census();
+  Out out(buffer, size);
+  out.add(Text().add("{"));
+  out.member("version", HAKMEM_VERSION);
+  for (const StatisticName& part : kStatisticNames) {
+    out.comma();
+    out.member(part.name, memory.*part.value);
+  }
+  out.add(Text().add(", \"classes\": ["));
+  bool first = true;
+  for (unsigned c = 0; c < kClasses; ++c) {
+    if (census.by_class[c].is_unused()) continue;
+    if (!first) out.comma();
+    first = false;
+    add_class(out, c, census.by_class[c]);
+  }
+  out.add(Text().add("]}\n"));
+  return out.finish();
+}
+
+void print_json_statistics(int fd) {
+  char text[kEnough];
+  const std::size_t length = json_statistics(text, sizeof text);
+  write_all(fd, {text, std::min(length, sizeof text - 1)});
+}
+
+}  // namespace hakmem

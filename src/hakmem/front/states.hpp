@@ -1,0 +1,27 @@
+// The states of all threads, those that wait with a parked heap included: so that statistics can
+// say what caches hold, although nothing is counted where they are used.
+#pragma once
+
+#include "hakmem/front/magazine.hpp"
+#include "hakmem/os/lock.hpp"
+
+namespace hakmem {
+
+void states_add(ThreadState* state);
+void states_remove(ThreadState* state);
+
+// From now on the calling thread's arrays may be looked at by others, until cache_put_away. Only
+// for a thread whose end will be seen: the cache is gone with it.
+void states_show_mine();
+
+// Bytes of objects in the arrays and outboxes of all threads. Exact when the others are quiet; else
+// each may be wrong by what its cache can hold.
+std::size_t states_cached_bytes();
+
+// Guards the list, and who is shown.
+os::Lock& states_lock();
+
+// In the child of a fork: forgets the states of threads that are gone. The caller holds the lock.
+void states_forget_others();
+
+}  // namespace hakmem

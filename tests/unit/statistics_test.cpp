@@ -1,0 +1,433 @@
+// hak_stats: where the memory is, to the byte. malloc is libc's here, so that every object of the
+// library is known.
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "child.hpp"
+#include "hakmem/arena/spans.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/front/magazine.hpp"
+#include "hakmem/hakmem.h"
+#include "hakmem/slab/size_classes.hpp"
+
+namespace hakmem {
+namespace {
+
+hak_stats_t stats() {
+  hak_stats_t s{};
+  hak_stats(&s);
+  return s;
+}
+
+void expect_adds_up(const hak_stats_t& s) {
+  EXPECT_EQ(s.committed, s.live + s.cached + s.free + s.slack + s.dirty + s.purged + s.metadata);
+  EXPECT_GE(s.mapped, s.committed);
+  EXPECT_LE(s.metadata_resident, s.metadata);
+  EXPECT_LE(s.punched, s.purged);
+}
+
+// Where all that is known of the moment is how much the program holds.
+void expect_live(std::size_t bytes) {
+  const hak_stats_t s = stats();
+  expect_adds_up(s);
+  EXPECT_EQ(s.live, bytes);
+}
+
+std::size_t usable(const std::vector<void*>& objects) {
+  std::size_t bytes = 0;
+  for (const void* p : objects) bytes += hak_usable_size(p);
+  return bytes;
+}
+
+// Every class of both families, and large objects with and without a moved start.
+std::vector<void*> some_of_everything(int of_each) {
+  std::vector<void*> objects;
+  for (int i = 0; i < of_each; ++i) {
+    for (unsigned c = 0; c < kOrdinaryClasses; ++c) {
+      objects.push_back(hak_malloc(kSizeClasses[c].size));
+    }
+    for (std::size_t alignment = 128; alignment <= 65536; alignment *= 2) {
+      objects.push_back(hak_aligned_alloc(alignment, alignment));
+    }
+    for (const std::size_t size : {40000, 65536, 100000, 1000000}) {
+      objects.push_back(hak_malloc(size));
+    }
+  }
+  return objects;
+}
+
+void free_all(std::vector<void*>& objects) {
+  for (void* p : objects) hak_free(p);
+  objects.clear();
+}
+
+// What a thread does and when is said from outside; between two steps it is quiet.
+class Steps {
+ public:
+  explicit Steps(std::vector<std::function<void()>> steps)
+      : thread_([this, steps = std::move(steps)] {
+          for (std::size_t i = 0; i < steps.size(); ++i) {
+            while (wanted_ <= i) sched_yield();
+            steps[i]();
+            done_ = i + 1;
+          }
+          while (wanted_ <= steps.size()) sched_yield();
+        }) {}
+  ~Steps() {
+    ++wanted_;
+    thread_.join();
+  }
+  Steps(const Steps&) = delete;
+  Steps& operator=(const Steps&) = delete;
+
+  void next() {
+    const std::size_t next = ++wanted_;
+    while (done_ < next) sched_yield();
+  }
+
+ private:
+  std::atomic<std::size_t> wanted_{0};
+  std::atomic<std::size_t> done_{0};
+  std::thread thread_;
+};
+
+// ---- one thread ---------------------------------------------------------------------------------
+
+TEST(Statistics, AreZeroBeforeTheFirstCall) {
+  in_child([] {
+    const hak_stats_t s = stats();
+    expect_adds_up(s);
+    EXPECT_EQ(s.mapped, 0u);
+    EXPECT_EQ(s.heaps, 0u);
+  });
+}
+
+TEST(Statistics, KnowEveryLiveByte) {
+  in_child([] {
+    std::vector<void*> objects = some_of_everything(30);
+    expect_live(usable(objects));
+    for (std::size_t i = 0; i < objects.size(); i += 2) {
+      hak_free(objects[i]);
+      objects[i] = nullptr;
+    }
+    expect_live(usable(objects));
+    free_all(objects);
+    expect_live(0);
+  });
+}
+
+TEST(Statistics, AfterCollectOnlyTheBooksAreLeft) {
+  in_child([] {
+    std::vector<void*> objects = some_of_everything(30);
+    free_all(objects);
+    hak_collect(false);
+    const hak_stats_t before = stats();
+    EXPECT_EQ(before.live + before.cached + before.free + before.slack, 0u);
+    EXPECT_GT(before.dirty, 0u);
+    hak_collect(true);
+    const hak_stats_t after = stats();
+    expect_adds_up(after);
+    EXPECT_EQ(after.live + after.cached + after.free + after.slack, 0u);
+    EXPECT_EQ(after.dirty + after.purged, before.dirty + before.purged);
+#ifdef __x86_64__  // emulators need not purge
+    EXPECT_EQ(after.dirty, 0u);
+    EXPECT_GT(after.purges, before.purges);
+#endif
+  });
+}
+
+TEST(Statistics, ACachedObjectIsOneThatTheArrayHolds) {
+  in_child([] {
+    for (unsigned c = 0; c < kOrdinaryClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
+      const std::size_t cached = stats().cached;
+      void* p = hak_malloc(k.size);
+      const std::size_t held = cache.words[k.slot] - cache.thread->magazines[c].words;
+      EXPECT_EQ(stats().cached, cached + held * k.size);
+      hak_free(p);
+      EXPECT_EQ(stats().cached, cached + (held + 1) * k.size);
+    }
+  });
+}
+
+TEST(Statistics, ASlabIsObjectsAndSlack) {
+  in_child([] {
+    for (unsigned c = 0; c < kClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
+      // A shared heap has no cache: what is not live is free.
+      hak_heap_t* heap = hak_heap_new();
+      const hak_stats_t before = stats();
+      void* p = c < kOrdinaryClasses ? hak_heap_malloc(heap, k.size)
+                                     : hak_heap_aligned(heap, k.size, k.size);
+      const hak_stats_t after = stats();
+      expect_adds_up(after);
+      const std::size_t objects = std::size_t{k.capacity} * k.size;
+      const std::size_t ahead = (config::segment_slabs() - 1) * k.regions * kRegionBytes;
+      EXPECT_EQ(after.live - before.live, k.size);
+      EXPECT_EQ(after.free - before.free, objects - k.size + ahead);
+      EXPECT_EQ(after.slack - before.slack, k.regions * kRegionBytes - objects);
+      hak_free(p);
+      hak_heap_destroy(heap);
+    }
+  });
+}
+
+TEST(Statistics, LargeObjectsAndTheirSlack) {
+  in_child([] {
+    void* p = hak_malloc(100000);
+    hak_stats_t s = stats();
+    expect_adds_up(s);
+    EXPECT_EQ(s.live, hak_usable_size(p));
+    EXPECT_EQ(s.live + s.slack, 2 * kRegionBytes);
+    p = hak_realloc(p, 500000);
+    s = stats();
+    EXPECT_EQ(s.live, hak_usable_size(p));
+    EXPECT_EQ(s.live + s.slack, 8 * kRegionBytes);
+    p = hak_realloc(p, 70000);
+    s = stats();
+    expect_adds_up(s);
+    EXPECT_EQ(s.live, hak_usable_size(p));
+    EXPECT_EQ(s.live + s.slack, 2 * kRegionBytes);
+    hak_free(p);
+    expect_live(0);
+  });
+}
+
+TEST(Statistics, SeveralArenas) {
+  in_child([] {
+    std::vector<void*> objects;
+    for (int i = 0; i < 60; ++i) {
+      objects.push_back(hak_malloc(1000000));
+      objects.push_back(hak_malloc(500));
+    }
+    // The test runs with small arenas, too.
+    EXPECT_EQ(arena_count.load() > 2, config::arena_bytes() != 0);
+    expect_live(usable(objects));
+    std::size_t mapped = 0;
+    for (std::size_t i = 0; i < arena_count.load(); ++i) mapped += arenas[i].mapped;
+    EXPECT_EQ(stats().mapped, mapped);
+    free_all(objects);
+    expect_live(0);
+  });
+}
+
+TEST(Statistics, SharedHeaps) {
+  in_child([] {
+    hak_heap_t* heap = hak_heap_new();
+    std::vector<void*> objects;
+    for (std::size_t size = 1; size < 200000; size += 1 + size / 5) {
+      objects.push_back(hak_heap_malloc(heap, size));
+    }
+    expect_live(usable(objects));
+    hak_free(objects.back());
+    objects.pop_back();
+    expect_live(usable(objects));
+    hak_heap_destroy(heap);
+    expect_live(0);
+  });
+}
+
+// ---- several threads ----------------------------------------------------------------------------
+
+TEST(StatisticsConcurrent, TellLiveFromCachedInQuietThreads) {
+  in_child([] {
+    std::vector<void*> mine = some_of_everything(5);
+    std::vector<void*> its;
+    {
+      Steps other({[&] { its = some_of_everything(40); },
+                   [&] {
+                     for (std::size_t i = 1; i < its.size(); i += 2) {
+                       hak_free(its[i]);
+                       its[i] = nullptr;
+                     }
+                   },
+                   [&] { free_all(its); }, [] { hak_thread_idle(); }});
+      for (int step = 0; step < 4; ++step) {
+        other.next();
+        expect_live(usable(mine) + usable(its));
+      }
+      hak_collect(false);
+      const hak_stats_t s = stats();
+      EXPECT_EQ(s.live, usable(mine));
+    }
+    free_all(mine);
+    expect_live(0);
+  });
+}
+
+TEST(StatisticsConcurrent, ObjectsOnTheirWayHomeAreCached) {
+  in_child([] {
+    std::vector<void*> objects = some_of_everything(40);
+    Steps other({[&] {
+                   for (std::size_t i = 0; i < objects.size() / 2; ++i) {
+                     hak_free(objects.back());
+                     objects.pop_back();
+                   }
+                 },
+                 [&] { free_all(objects); }, [] { hak_thread_idle(); }});
+    for (int step = 0; step < 3; ++step) {
+      other.next();
+      expect_live(usable(objects));
+    }
+    EXPECT_GT(stats().cached, 0u);
+    hak_collect(true);
+    const hak_stats_t s = stats();
+    expect_adds_up(s);
+    EXPECT_EQ(s.live + s.cached, 0u);
+  });
+}
+
+TEST(StatisticsConcurrent, WhatEndedThreadsLeftIsCached) {
+  in_child([] {
+    std::vector<void*> kept;
+    for (int i = 0; i < 10; ++i) {
+      std::thread([&] {
+        std::vector<void*> objects = some_of_everything(30);
+        kept.push_back(objects.back());
+        objects.pop_back();
+        free_all(objects);
+      }).join();
+      expect_live(usable(kept));
+    }
+    EXPECT_GT(stats().cached, 0u);
+    hak_collect(true);
+    EXPECT_EQ(stats().cached, 0u);
+    expect_live(usable(kept));
+  });
+}
+
+TEST(StatisticsConcurrent, InTheChildOfAFork) {
+  in_child([] {
+    std::vector<void*> mine = some_of_everything(10);
+    std::vector<void*> its;
+    Steps other({[&] { its = some_of_everything(10); }});
+    other.next();
+    const std::size_t live = usable(mine) + usable(its);
+    const std::size_t cached = stats().cached;
+    const pid_t child = fork();
+    if (child == 0) {
+      const hak_stats_t s = stats();
+      expect_adds_up(s);
+      // What the other thread's cache held is nobody's any more, and counts as live.
+      EXPECT_GE(s.live, live);
+      EXPECT_EQ(s.live + s.cached, live + cached);
+      free_all(mine);
+      EXPECT_LT(stats().live, s.live);
+      _exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    expect_live(live);
+  });
+}
+
+// Beside threads at work: the sums hold, and each thread blurs the parts by its cache at most.
+TEST(StatisticsConcurrent, AddUpAtAnyTime) {
+  in_child([] {
+    constexpr unsigned kThreads = 3;
+    constexpr std::size_t kPlaces = 8000;
+    constexpr std::size_t kMostSize = 4000;
+    std::atomic<std::size_t> live{0};
+    std::atomic<unsigned> at_work{0};
+    std::atomic<bool> over{false};
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        std::mt19937 random(t);
+        std::vector<void*> places(kPlaces, nullptr);
+        for (std::size_t i = 0; !over; ++i) {
+          void*& p = places[i % kPlaces];
+          live -= hak_usable_size(p);
+          hak_free(p);
+          p = hak_malloc(1 + random() % kMostSize);
+          live += hak_usable_size(p);
+          if (i == kPlaces) ++at_work;
+        }
+        free_all(places);
+      });
+    }
+    while (at_work < kThreads) sched_yield();
+    constexpr std::size_t kOutbox = 256 << 10;
+    const std::size_t blur = kThreads * (config::cache_budget() + kOutbox);
+    for (int i = 0; i < 100; ++i) {
+      const std::size_t before = live;
+      const hak_stats_t s = stats();
+      expect_adds_up(s);
+      EXPECT_GT(before, 2 * blur);
+      EXPECT_LE(s.live, before + blur);
+      EXPECT_GE(s.live + blur, before);
+    }
+    over = true;
+    for (std::thread& thread : threads) thread.join();
+    expect_live(0);
+  });
+}
+
+// ---- other forms --------------------------------------------------------------------------------
+
+std::string json() {
+  std::string text(hak_stats_json(nullptr, 0) + 200, '?');
+  const std::size_t length = hak_stats_json(text.data(), text.size());
+  EXPECT_LT(length, text.size());
+  EXPECT_EQ(text[length], '\0');
+  text.resize(length);
+  return text;
+}
+
+void expect_member(const std::string& text, const std::string& name, std::size_t value) {
+  const std::string member = "\"" + name + "\": " + std::to_string(value);
+  const std::size_t at = text.find(member);
+  ASSERT_NE(at, text.npos) << member << " in " << text;
+  EXPECT_EQ(std::string(",}]").find(text[at + member.size()]) == std::string::npos, false) << text;
+}
+
+TEST(StatisticsJson, SaysWhatTheStructSays) {
+  in_child([] {
+    std::vector<void*> objects = some_of_everything(20);
+    const hak_stats_t s = stats();
+    const std::string text = json();
+    expect_member(text, "version", HAKMEM_VERSION);
+    expect_member(text, "mapped", s.mapped);
+    expect_member(text, "committed", s.committed);
+    expect_member(text, "live", s.live);
+    expect_member(text, "cached", s.cached);
+    expect_member(text, "free", s.free);
+    expect_member(text, "slack", s.slack);
+    expect_member(text, "dirty", s.dirty);
+    expect_member(text, "purged", s.purged);
+    expect_member(text, "metadata", s.metadata);
+    expect_member(text, "punched", s.punched);
+    expect_member(text, "heaps", s.heaps);
+    for (const SizeClass& k : kSizeClasses) expect_member(text, "size", k.size);
+    free_all(objects);
+  });
+}
+
+TEST(StatisticsJson, IsCutWhereThereIsNoRoom) {
+  in_child([] {
+    void* p = hak_malloc(100);
+    const std::string whole = json();
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{2}, std::size_t{100}, whole.size()}) {
+      std::string text(size + 1, '?');
+      EXPECT_GE(hak_stats_json(text.data(), size), size);
+      EXPECT_EQ(std::strlen(text.c_str()), size - 1);
+      EXPECT_EQ(whole.compare(0, size - 1, text, 0, size - 1), 0);
+      EXPECT_EQ(text[size], '?');
+    }
+    hak_free(p);
+  });
+}
+
+}  // namespace
+}  // namespace hakmem
