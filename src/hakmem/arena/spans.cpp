@@ -113,18 +113,28 @@ bool may_merge(const Descriptor* span, bool dirty) {
   return span != nullptr && span->dirty == dirty && !span->reserved;
 }
 
+// The age of a merged span is that of its larger part. The earlier of the two would do for a large
+// one that rests beside small ones that come and go; but then each large one that comes to lie
+// beside a small old rest would go at once.
+std::uint64_t merged_since(std::uint64_t since, std::size_t regions, const Descriptor* other) {
+  if (since == kNever || other->free.since == kNever) return std::min(since, other->free.since);
+  const bool other_is_older = other->free.since < since;
+  const bool other_counts = other_is_older ? other->regions >= regions : other->regions > regions;
+  return other_counts ? other->free.since : since;
+}
+
 // Frees a busy span, merged with neighbours of its kind. Returns what became of it.
 Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
   if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
     make_busy(next);
-    since = std::min(since, next->free.since);
+    since = merged_since(since, regions, next);
     regions += next->regions;
   }
   if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
     make_busy(before);
-    since = std::min(since, before->free.since);
+    since = merged_since(since, regions, before);
     regions += before->regions;
     head = before;
   }
