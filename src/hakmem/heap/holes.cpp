@@ -13,11 +13,11 @@
 namespace hakmem {
 namespace {
 
-// What a millisecond that passed allows: about a hundredth of it for looking, a twentieth for
+// What a millisecond that passed allows: about a hundredth of it for looking, a tenth for
 // giving back. No visit pays for more than kMostMilliseconds.
 constexpr std::size_t kRegionsPerMillisecond = 128;
-constexpr std::size_t kSlabsPerMillisecond = 8;
-constexpr std::uint64_t kMostMilliseconds = 32;
+constexpr std::size_t kSlabsPerMillisecond = 24;
+constexpr std::uint64_t kMostMilliseconds = 10;
 // Without any delay (lean) the hand would go round all the time.
 constexpr std::uint64_t kLeastPeriod = 10;
 
