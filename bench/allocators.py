@@ -47,6 +47,24 @@ def parse(words):
     return pairs
 
 
+def usual_after_hakmem():
+    """The same with HAKMEM first, to which ratios are then."""
+    return sorted(usual(), key=lambda pair: pair != HAKMEM)
+
+
+def parse_arguments(parser):
+    """The program's arguments, `allocators` among them, as pairs. Options may come between or before
+    the allocators, and may take several words."""
+    words = sys.argv[1:]
+    named = [word for word in words if "=" in word and not word.startswith("-")]
+    arguments = parser.parse_args([word for word in words if word not in named])
+    arguments.allocators = parse(arguments.allocators + named)
+    names = [name for name, _ in arguments.allocators]
+    if len(set(names)) != len(names):
+        complain("two allocators have one name")
+    return arguments
+
+
 def complain(message):
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
     sys.exit(2)

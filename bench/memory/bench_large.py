@@ -32,21 +32,10 @@ def read_arguments():
     parser.add_argument("--rounds", type=int, default=7, metavar="N",
                         help="how often each runs (default: 7)")
     parser.add_argument("--json", metavar="FILE", help="write all figures there as well")
-    # Options may come between or before the allocators, and --workload takes several words.
-    words = sys.argv[1:]
-    named = [word for word in words if "=" in word and not word.startswith("-")]
-    arguments = parser.parse_args([word for word in words if word not in named])
-    arguments.allocators = allocator_list.parse(arguments.allocators + named)
-    names = [name for name, _ in arguments.allocators]
-    if len(set(names)) != len(names):
-        allocator_list.complain("two allocators have one name")
+    arguments = allocator_list.parse_arguments(parser)
     if arguments.rounds < 1:
         allocator_list.complain("--rounds must be at least 1")
     return arguments
-
-
-def usual():
-    return sorted(allocator_list.usual(), key=lambda pair: pair != allocator_list.HAKMEM)
 
 
 def run_once(workload, library):
@@ -122,7 +111,7 @@ def print_result(workload, rows, failed, base, rounds):
 
 def main():
     arguments = read_arguments()
-    allocators = arguments.allocators or usual()
+    allocators = arguments.allocators or allocator_list.usual_after_hakmem()
     base = allocators[0][0]
     results = []
     for workload in arguments.workload or workloads():

@@ -143,21 +143,11 @@ def read_arguments():
                         help="keep all figures there; allocators that are not measured this time "
                         "keep theirs, and stand in the tables and the plot")
     parser.add_argument("--plot", metavar="FILE.svg", help="draw `phases`")
-    words = sys.argv[1:]
-    named = [word for word in words if "=" in word and not word.startswith("-")]
-    arguments = parser.parse_args([word for word in words if word not in named])
-    arguments.allocators = allocator_list.parse(arguments.allocators + named)
-    names = [name for name, _ in arguments.allocators]
-    if len(set(names)) != len(names):
-        allocator_list.complain("two allocators have one name")
+    arguments = allocator_list.parse_arguments(parser)
     if not (0.1 <= arguments.seconds <= 86400 and 1 <= arguments.percent <= 100
             and arguments.seconds_timed > 0):
         allocator_list.complain("--seconds, --percent or --seconds-timed makes no sense")
     return arguments
-
-
-def usual():
-    return sorted(allocator_list.usual(), key=lambda pair: pair != allocator_list.HAKMEM)
 
 
 def print_table(title, rows):
@@ -190,7 +180,7 @@ def keep(path, kept):
 
 def main():
     arguments = read_arguments()
-    allocators = arguments.allocators or usual()
+    allocators = arguments.allocators or allocator_list.usual_after_hakmem()
     kept = read_kept(arguments.json)
     failed = False
     for workload in arguments.workload or WORKLOADS:

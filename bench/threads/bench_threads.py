@@ -48,20 +48,7 @@ def read_arguments():
                         help="time each call instead: p50 to p99.99 in nanoseconds, the timer's own "
                         "time subtracted, and pauses over 20 us")
     parser.add_argument("--json", metavar="FILE", help="write all figures there as well")
-    # Options may come between or before the allocators, and --workload takes several words.
-    words = sys.argv[1:]
-    named = [word for word in words if "=" in word and not word.startswith("-")]
-    arguments = parser.parse_args([word for word in words if word not in named])
-    arguments.allocators = allocator_list.parse(arguments.allocators + named)
-    names = [name for name, _ in arguments.allocators]
-    if len(set(names)) != len(names):
-        allocator_list.complain("two allocators have one name")
-    return arguments
-
-
-def usual():
-    pairs = allocator_list.usual()
-    return sorted(pairs, key=lambda pair: pair != allocator_list.HAKMEM)
+    return allocator_list.parse_arguments(parser)
 
 
 def measure(workload, threads, allocators, arguments):
@@ -137,7 +124,7 @@ def print_means(results, names):
 
 def main():
     arguments = read_arguments()
-    allocators = arguments.allocators or usual()
+    allocators = arguments.allocators or allocator_list.usual_after_hakmem()
     results = []
     for workload in arguments.workload or WORKLOADS:
         for threads in arguments.threads or (2, 8, 64):

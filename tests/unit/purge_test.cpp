@@ -44,6 +44,29 @@ TEST(Purge, ByLimitTheOldestFirst) {
       {{"HAKMEM_DIRTY_LIMIT", "512K"}, {"HAKMEM_PURGE_DELAY", "1000000000"}});
 }
 
+// A small old rest does not take a large span along that was just freed, nor do small ones that
+// come and go keep a large one that rests.
+TEST(Purge, AMergedSpanHasTheAgeOfItsLargerPart) {
+  const auto free_one_after_the_other = [](std::size_t first, std::size_t second) {
+    Descriptor* early = take(first);
+    Descriptor* late = take(second);
+    take(1);
+    span_free(early);
+    const std::uint64_t since = early->free.since;
+    while (os::coarse_milliseconds() == since) sched_yield();
+    span_free(late);
+    EXPECT_EQ(early->regions, first + second);
+    return early->free.since == since;
+  };
+  in_child(
+      [&] {
+        EXPECT_FALSE(free_one_after_the_other(1, 10));
+        EXPECT_TRUE(free_one_after_the_other(12, 1));
+        EXPECT_TRUE(free_one_after_the_other(20, 20));
+      },
+      kNeverPurge);
+}
+
 TEST(Purge, ByAge) {
   in_child(
       [] {

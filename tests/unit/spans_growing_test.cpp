@@ -28,6 +28,18 @@ TEST(SpansGrowing, TakeResidentMemoryFirst) {
       kNeverPurge);
 }
 
+TEST(SpansGrowing, StayWithinTheLimit) {
+  Environment limited = kNeverPurge;
+  limited.emplace_back("HAKMEM_LIMIT", "8M");
+  in_child(
+      [] {
+        EXPECT_NE(span_allocate_growing(32, 64).head, nullptr);
+        EXPECT_EQ(span_allocate_growing(128, 256).head, nullptr);
+        EXPECT_EQ(span_allocate(128).head, nullptr);
+      },
+      limited);
+}
+
 TEST(SpansGrowing, WhatIsReservedIsLeftAlone) {
   in_child(
       [] {

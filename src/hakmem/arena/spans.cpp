@@ -360,7 +360,7 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
     Descriptor* span = dirty_spans.best_fit(size);
     if (span != nullptr) return {cut_out(span, 0, regions), false};
   }
-  if (room <= regions) return {nullptr, false};
+  if (room <= regions || (config::limit() != 0 && !can_have(regions))) return {nullptr, false};
   Descriptor* head = take_fit(clean_spans, room, 1);
   if (head == nullptr) head = take_frontier(room, 1);
   if (head == nullptr) return {nullptr, false};
@@ -445,7 +445,7 @@ SpanStatistics span_statistics() {
     frontier += arenas[i].frontier << kRegionShift;
   }
   const std::size_t free_bytes = free_regions << kRegionShift;
-  s.dirty = dirty_regions.load(std::memory_order_relaxed) << kRegionShift;
+  s.dirty = dirty_bytes();
   s.clean = free_bytes - s.dirty;
   const std::size_t apart = apart_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.mapped += apart;

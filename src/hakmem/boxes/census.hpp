@@ -31,6 +31,9 @@ struct Census {
 // Takes the doors of all heaps, one after the other.
 Census take_census();
 
+// memory_statistics of what was counted just now: what is shown together is of one moment.
+hak_stats_t memory_statistics(const Census& census, bool ask_system);
+
 // The numbers of a class or band by name, in the order in which they are shown.
 struct CounterName {
   const char* name;

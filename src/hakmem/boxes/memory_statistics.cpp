@@ -51,7 +51,10 @@ SlabTotals totals_of(const Census& census) {
 }  // namespace
 
 hak_stats_t memory_statistics(bool ask_system) {
-  const Census census = take_census();
+  return memory_statistics(take_census(), ask_system);
+}
+
+hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const std::size_t cached = states_cached_bytes() + census.waiting_bytes;
   const std::size_t large = large_live_bytes();
   const SpanStatistics spans = span_statistics();

@@ -57,8 +57,8 @@ void add_class(Out& out, unsigned c, const ClassSums& sums) {
 }  // namespace
 
 std::size_t json_statistics(char* buffer, std::size_t size) {
-  const hak_stats_t memory = memory_statistics(true);
   const Census census = take_census();
+  const hak_stats_t memory = memory_statistics(census, true);
   Out out(buffer, size);
   out.add(Text().add("{"));
   out.member("version", HAKMEM_VERSION);

@@ -46,8 +46,8 @@ void print_head(int fd) {
       .write_to(fd);
 }
 
-void print_memory(int fd) {
-  const hak_stats_t s = memory_statistics(true);
+void print_memory(int fd, const Census& census) {
+  const hak_stats_t s = memory_statistics(census, true);
   const auto add_part = [](Text& line, const char* words, std::size_t bytes) {
     line.add(words).add_number(bytes >> 10);
   };
@@ -105,7 +105,7 @@ void print_statistics(int fd) {
     print_row(fd, labelled(kBandNames[band]), bands[band]);
   print_row(fd, labelled("larger"), bands[kBands]);
   print_row(fd, labelled("all"), all);
-  print_memory(fd);
+  print_memory(fd, census);
   print_contention(fd);
 }
 
