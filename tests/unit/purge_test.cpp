@@ -47,24 +47,24 @@ TEST(Purge, ByLimitTheOldestFirst) {
 // A small old rest does not take a large span along that was just freed, nor do small ones that
 // come and go keep a large one that rests.
 TEST(Purge, AMergedSpanHasTheAgeOfItsLargerPart) {
-  const auto free_one_after_the_other = [](std::size_t first, std::size_t second) {
-    Descriptor* early = take(first);
-    Descriptor* late = take(second);
-    take(1);
-    span_free(early);
-    const std::uint64_t since = early->free.since;
-    while (os::coarse_milliseconds() == since) sched_yield();
-    span_free(late);
-    EXPECT_EQ(early->regions, first + second);
-    return early->free.since == since;
+  const auto is_as_old_as_the_first = [](std::size_t first, std::size_t second, bool expected) {
+    in_child(
+        [=] {
+          Descriptor* early = take(first);
+          Descriptor* late = take(second);
+          take(1);
+          span_free(early);
+          const std::uint64_t since = early->free.since;
+          while (os::coarse_milliseconds() == since) sched_yield();
+          span_free(late);
+          EXPECT_EQ(early->regions, first + second);
+          EXPECT_EQ(early->free.since == since, expected);
+        },
+        kNeverPurge);
   };
-  in_child(
-      [&] {
-        EXPECT_FALSE(free_one_after_the_other(1, 10));
-        EXPECT_TRUE(free_one_after_the_other(12, 1));
-        EXPECT_TRUE(free_one_after_the_other(20, 20));
-      },
-      kNeverPurge);
+  is_as_old_as_the_first(1, 10, false);
+  is_as_old_as_the_first(10, 1, true);
+  is_as_old_as_the_first(20, 20, true);
 }
 
 TEST(Purge, ByAge) {
