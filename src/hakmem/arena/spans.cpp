@@ -39,19 +39,20 @@ void add_dirty(std::ptrdiff_t regions) {
 
 // ---- the list of dirty spans, by age -----------------------------------------------------------
 
-// A span that keeps an earlier date goes to the old end, so that it is not kept waiting by the
-// young.
-void insert_by_age(Descriptor* span) {
-  if (newest != nullptr && span->free.since < newest->free.since) {
-    span->free.older = nullptr;
-    span->free.newer = oldest;
-    oldest = oldest->free.older = span;
-    return;
-  }
-  span->free.older = newest;
-  span->free.newer = nullptr;
-  (newest != nullptr ? newest->free.newer : oldest) = span;
-  newest = span;
+// Between which two a span stands.
+struct Place {
+  Descriptor* older;
+  Descriptor* newer;
+};
+
+Place newest_place() { return {newest, nullptr}; }
+Place place_of(const Descriptor* span) { return {span->free.older, span->free.newer}; }
+
+void insert_by_age(Descriptor* span, Place place) {
+  span->free.older = place.older;
+  span->free.newer = place.newer;
+  (place.older != nullptr ? place.older->free.newer : oldest) = span;
+  (place.newer != nullptr ? place.newer->free.older : newest) = span;
 }
 
 void unlink_by_age(Descriptor* span) {
@@ -67,7 +68,8 @@ SpanTree& tree_of(const Descriptor* head) {
   return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
 }
 
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
+// `place` counts for dirty spans that have an age.
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since, Place place,
                bool reserved = false) {
   head->regions = static_cast<std::uint32_t>(regions);
   Descriptor* last = last_of(head);
@@ -80,7 +82,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
   tree_of(head).insert(head);
   free_regions += regions;
   if (dirty) {
-    if (since != kNever) insert_by_age(head);
+    if (since != kNever) insert_by_age(head, place);
     add_dirty(static_cast<std::ptrdiff_t>(regions));
   }
 }
@@ -115,30 +117,43 @@ bool may_merge(const Descriptor* span, bool dirty) {
 
 // The age of a merged span is that of its larger part. The earlier of the two would do for a large
 // one that rests beside small ones that come and go; but then each large one that comes to lie
-// beside a small old rest would go at once.
-std::uint64_t merged_since(std::uint64_t since, std::size_t regions, const Descriptor* other) {
-  if (since == kNever || other->free.since == kNever) return std::min(since, other->free.since);
+// beside a small old rest would go at once. True: that of `other`.
+bool has_age_of(const Descriptor* other, std::uint64_t since, std::size_t regions) {
+  if (since == kNever || other->free.since == kNever) return other->free.since < since;
   const bool other_is_older = other->free.since < since;
-  const bool other_counts = other_is_older ? other->regions >= regions : other->regions > regions;
-  return other_counts ? other->free.since : since;
+  return other_is_older ? other->regions >= regions : other->regions > regions;
 }
 
-// Frees a busy span, merged with neighbours of its kind. Returns what became of it.
+// Frees a busy span, merged with neighbours of its kind. Returns what became of it. In the list by
+// age it takes the place of the part whose age it has: so the list stays in order, and nothing that
+// is young keeps the old waiting.
 Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
-  if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
-    make_busy(next);
-    since = merged_since(since, regions, next);
-    regions += next->regions;
+  Descriptor* next = free_after(arena, head);
+  Descriptor* before = free_before(head);
+  Descriptor* ancestor = nullptr;  // whose age it has
+  for (Descriptor** other : {&next, &before}) {
+    if (!may_merge(*other, dirty)) {
+      *other = nullptr;
+      continue;
+    }
+    if (has_age_of(*other, since, regions)) {
+      ancestor = *other;
+      since = ancestor->free.since;
+    }
+    regions += (*other)->regions;
   }
-  if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
-    make_busy(before);
-    since = merged_since(since, regions, before);
-    regions += before->regions;
-    head = before;
+  for (Descriptor* other : {next, before}) {
+    if (other != nullptr && other != ancestor) make_busy(other);
   }
-  make_free(head, regions, dirty, since);
+  Place place = newest_place();
+  if (ancestor != nullptr) {
+    place = place_of(ancestor);  // with the others out of the list
+    make_busy(ancestor);
+  }
+  if (before != nullptr) head = before;
+  make_free(head, regions, dirty, since, place);
   return head;
 }
 
@@ -163,6 +178,7 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool reserved = span->reserved;
   const std::uint64_t since = span->free.since;
   const std::size_t total = span->regions;
+  Place place = place_of(span);
   make_busy(span);
   Descriptor* head = span + from;
   head->arena = span->arena;
@@ -170,9 +186,10 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   if (from + regions < total) {
     Descriptor* tail = head + regions;
     tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since, reserved);
+    make_free(tail, total - from - regions, dirty, since, place, reserved);
+    place.newer = tail;
   }
-  if (from > 0) make_free(span, from, dirty, since, reserved);
+  if (from > 0) make_free(span, from, dirty, since, place, reserved);
   return head;
 }
 
@@ -367,7 +384,7 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
   Descriptor* rest = head + regions;
   rest->arena = head->arena;
   head->regions = static_cast<std::uint32_t>(regions);
-  make_free(rest, room - regions, false, 0, true);
+  make_free(rest, room - regions, false, 0, {}, true);
   return {head, true};
 }
 
