@@ -331,20 +331,22 @@ bool too_many() {
                                                group_dirty_limit.load(std::memory_order_relaxed));
 }
 
-// Whether so many more regions may be resident, as far as that is known here. There is a limit.
-HAK_COLD bool within_limit(std::size_t regions) {
+// Whether so many more bytes may be resident, as far as that is known here. There is a limit.
+HAK_COLD bool within_limit(std::size_t bytes) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  std::size_t regions = 0;
   for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
   const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
-  return ((regions - clean) << kRegionShift) + metadata_bytes() <= config::limit() + given_back;
+  const std::size_t sum = bytes + ((regions - clean) << kRegionShift) + metadata_bytes();
+  return sum <= given_back || sum - given_back <= config::limit();
 }
 
 // The same after the utmost was done for it.
-HAK_COLD bool can_have(std::size_t regions) {
-  if (within_limit(regions)) return true;
+HAK_COLD bool can_have(std::size_t bytes) {
+  if (within_limit(bytes)) return true;
   purge_while([](const Descriptor*) { return true; });
-  return within_limit(regions);
+  return within_limit(bytes);
 }
 
 }  // namespace
@@ -358,7 +360,9 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
-  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) {
+    return {nullptr, false};
+  }
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
   if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
@@ -377,7 +381,9 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
     Descriptor* span = dirty_spans.best_fit(size);
     if (span != nullptr) return {cut_out(span, 0, regions), false};
   }
-  if (room <= regions || (config::limit() != 0 && !can_have(regions))) return {nullptr, false};
+  if (room <= regions || (config::limit() != 0 && !can_have(regions << kRegionShift))) {
+    return {nullptr, false};
+  }
   Descriptor* head = take_fit(clean_spans, room, 1);
   if (head == nullptr) head = take_frontier(room, 1);
   if (head == nullptr) return {nullptr, false};
@@ -414,7 +420,9 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
   const std::size_t end = region_of(head) + head->regions;
-  if (config::limit() != 0 && !within_limit(regions - head->regions)) return false;
+  if (config::limit() != 0 && !within_limit((regions - head->regions) << kRegionShift)) {
+    return false;
+  }
   const std::size_t new_end = region_of(head) + regions;
   const std::size_t old_frontier = arena.frontier;
   if (new_end > free_until(arena, end, new_end)) return false;
@@ -426,6 +434,12 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   }
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
+}
+
+bool spans_can_refill(std::size_t bytes) {
+  if (HAK_LIKELY(config::limit() == 0)) return true;
+  const os::Locked locked(lock);
+  return can_have(bytes);
 }
 
 bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }
