@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hakmem/arena/age_queue.hpp"
 #include "hakmem/arena/span_tree.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/os/cgroup.hpp"
@@ -19,8 +20,7 @@ constinit os::Lock lock{os::LockKind::spans};
 constinit SpanTree dirty_spans;
 constinit SpanTree clean_spans;
 constinit SpanTree reserved_spans;
-constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
-constinit Descriptor* newest = nullptr;
+constinit AgeQueue waiting;  // dirty spans in the order they were freed
 constinit std::size_t free_regions = 0;
 constinit std::uint64_t purges = 0;
 
@@ -37,29 +37,6 @@ void add_dirty(std::ptrdiff_t regions) {
       std::memory_order_relaxed);
 }
 
-// ---- the list of dirty spans, by age -----------------------------------------------------------
-
-// Between which two a span stands.
-struct Place {
-  Descriptor* older;
-  Descriptor* newer;
-};
-
-Place newest_place() { return {newest, nullptr}; }
-Place place_of(const Descriptor* span) { return {span->free.older, span->free.newer}; }
-
-void insert_by_age(Descriptor* span, Place place) {
-  span->free.older = place.older;
-  span->free.newer = place.newer;
-  (place.older != nullptr ? place.older->free.newer : oldest) = span;
-  (place.newer != nullptr ? place.newer->free.older : newest) = span;
-}
-
-void unlink_by_age(Descriptor* span) {
-  (span->free.newer != nullptr ? span->free.newer->free.older : newest) = span->free.older;
-  (span->free.older != nullptr ? span->free.older->free.newer : oldest) = span->free.newer;
-}
-
 // ---- free spans --------------------------------------------------------------------------------
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
@@ -69,8 +46,8 @@ SpanTree& tree_of(const Descriptor* head) {
 }
 
 // `place` counts for dirty spans that have an age.
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since, Place place,
-               bool reserved = false) {
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
+               AgeQueue::Place place, bool reserved = false) {
   head->regions = static_cast<std::uint32_t>(regions);
   Descriptor* last = last_of(head);
   last->regions = head->regions;
@@ -82,7 +59,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
   tree_of(head).insert(head);
   free_regions += regions;
   if (dirty) {
-    if (since != kNever) insert_by_age(head, place);
+    if (since != kNever) waiting.insert(head, place);
     add_dirty(static_cast<std::ptrdiff_t>(regions));
   }
 }
@@ -91,7 +68,7 @@ void make_busy(Descriptor* head) {
   tree_of(head).remove(head);
   free_regions -= head->regions;
   if (head->dirty) {
-    if (head->free.since != kNever) unlink_by_age(head);
+    if (head->free.since != kNever) waiting.remove(head);
     add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
   }
   head->is_free = last_of(head)->is_free = false;
@@ -147,9 +124,9 @@ Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) 
   for (Descriptor* other : {next, before}) {
     if (other != nullptr && other != ancestor) make_busy(other);
   }
-  Place place = newest_place();
+  AgeQueue::Place place = waiting.newest_place();
   if (ancestor != nullptr) {
-    place = place_of(ancestor);  // with the others out of the list
+    place = AgeQueue::place_of(ancestor);  // with the others out of the list
     make_busy(ancestor);
   }
   if (before != nullptr) head = before;
@@ -178,7 +155,7 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool reserved = span->reserved;
   const std::uint64_t since = span->free.since;
   const std::size_t total = span->regions;
-  Place place = place_of(span);
+  AgeQueue::Place place = AgeQueue::place_of(span);
   make_busy(span);
   Descriptor* head = span + from;
   head->arena = span->arena;
@@ -272,7 +249,7 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
 
 // Purges the oldest dirty span, without the lock while the system works. False when that failed.
 bool purge_oldest(std::size_t& purged_bytes) {
-  Descriptor* span = oldest;
+  Descriptor* span = waiting.oldest();
   make_busy(span);
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
@@ -295,7 +272,7 @@ bool purge_oldest(std::size_t& purged_bytes) {
 template <typename Due>
 std::size_t purge_while(Due due) {
   std::size_t purged = 0;
-  while (oldest != nullptr && due(oldest)) {
+  while (waiting.oldest() != nullptr && due(waiting.oldest())) {
     if (!purge_oldest(purged)) break;
   }
   return purged;
