@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -32,6 +33,9 @@ class Model {
 
   Answer allocate(std::size_t regions, std::size_t alignment) {
     for (const bool dirty : {true, false}) {
+      if (!dirty && alignment == 1) {
+        if (const auto at = extend(regions)) return {*at, false};
+      }
       for (const std::size_t size : {regions, regions + alignment - 1}) {
         const auto fit = best_fit(size, dirty);
         if (fit == free_.end()) break;
@@ -126,6 +130,38 @@ class Model {
  private:
   using Place = std::map<std::size_t, Free>::iterator;
 
+  // The largest dirty spans, each with what is free behind it, and before it as far as that is
+  // needed.
+  std::optional<std::size_t> extend(std::size_t regions) {
+    std::vector<std::pair<std::size_t, std::size_t>> dirty;
+    for (const auto& [at, span] : free_) {
+      if (span.dirty && span.regions >= regions / 4) dirty.emplace_back(span.regions, at);
+    }
+    std::sort(dirty.rbegin(), dirty.rend());
+    if (dirty.size() > 8) dirty.resize(8);
+    for (const auto& [size, start] : dirty) {
+      std::size_t from = start;
+      std::size_t to = start;
+      while (to < start + regions && is_free(to)) ++to;
+      while (to - from < regions && from > 0 && is_free(from - 1)) --from;
+      if (to - from < regions) continue;
+      for (std::size_t at = from; at < std::min(to, frontier_); ++at) cut(holder(at), at, 1);
+      frontier_ = std::max(frontier_, to);
+      return from;
+    }
+    return std::nullopt;
+  }
+
+  bool is_free(std::size_t region) { return region >= frontier_ || holder(region) != free_.end(); }
+
+  // The free span that a region lies in.
+  Place holder(std::size_t region) {
+    const auto after = free_.upper_bound(region);
+    if (after == free_.begin()) return free_.end();
+    const auto span = std::prev(after);
+    return region < span->first + span->second.regions ? span : free_.end();
+  }
+
   std::size_t aligned(std::size_t region, std::size_t alignment) const {
     return (first_ + region + alignment - 1) / alignment * alignment - first_;
   }
@@ -156,7 +192,8 @@ class Model {
 // No purge comes by itself.
 const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
                                  {"HAKMEM_PURGE_DELAY", "1000000000"},
-                                 {"HAKMEM_DIRTY_LIMIT", "100G"}};
+                                 {"HAKMEM_DIRTY_LIMIT", "100G"},
+                                 {"HAKMEM_DIRTY_SHARE", "10000"}};
 
 class Walk {
  public:

@@ -22,6 +22,7 @@ constinit SpanTree reserved_spans;
 constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
 constinit Descriptor* newest = nullptr;
 constinit std::size_t free_regions = 0;
+constinit std::size_t most_used = 0;  // regions that were in use at once
 constinit std::uint64_t purges = 0;
 
 // Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
@@ -224,6 +225,45 @@ std::size_t free_until(const Arena& arena, std::size_t from, std::size_t enough)
   return enough;
 }
 
+// Takes [from, to), which is free, or beyond the frontier; what is free there begins at `first`.
+bool take_free(Arena& arena, Descriptor* first, std::size_t from, std::size_t to) {
+  const std::size_t old_frontier = arena.frontier;
+  if (to > old_frontier && !arena_advance(arena, to)) return false;
+  for (std::size_t at = from; at < std::min(to, old_frontier);) {
+    Descriptor* span = at == from ? first : arena.descriptor(at);
+    const std::size_t start = region_of(span);
+    const std::size_t end = std::min(start + span->regions, to);
+    cut_out(span, at - start, end - at);
+    at = end;
+  }
+  return true;
+}
+
+// A dirty span that is too small, with what is free beside it: what is taken of it needs no fresh
+// pages, and what is clean and small finds a use. The largest are tried, down to a quarter.
+Descriptor* take_extended(std::size_t regions) {
+  constexpr int kTries = 8;
+  Descriptor* span = dirty_spans.last_before(nullptr);
+  for (int i = 0; i < kTries && span != nullptr && span->regions >= regions / 4; ++i) {
+    Arena& arena = arena_of(span);
+    Descriptor* first = span;
+    const std::size_t end = free_until(arena, region_of(span), region_of(span) + regions);
+    while (end - region_of(first) < regions) {
+      Descriptor* before = free_before(first);
+      if (before == nullptr || before->reserved) break;
+      first = before;
+    }
+    if (end - region_of(first) >= regions && take_free(arena, first, end - regions, end)) {
+      Descriptor* head = arena.descriptor(end - regions);
+      head->arena = span->arena;
+      head->regions = static_cast<std::uint32_t>(regions);
+      return head;
+    }
+    span = dirty_spans.last_before(span);
+  }
+  return nullptr;
+}
+
 // Whether some arena has address space left for it.
 bool has_room(std::size_t regions, std::size_t alignment) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
@@ -253,10 +293,11 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   }
 }
 
-// Purges the oldest dirty span, without the lock while the system works. False when that failed.
-bool purge_oldest(std::size_t& purged_bytes) {
-  Descriptor* span = oldest;
-  make_busy(span);
+// Purges the oldest dirty span, or so much of it, without the lock while the system works. False
+// when that failed.
+bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
+  const std::size_t some = std::min<std::size_t>(oldest->regions, most);
+  Descriptor* span = cut_out(oldest, oldest->regions - some, some);
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
@@ -295,6 +336,8 @@ std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed)
 
 // A control group's limit is asked for when so much waits: few programs need to know it.
 constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
+// Less waste than this is not worth a system call.
+constexpr std::size_t kLeastWaste = (std::size_t{16} << 20) >> kRegionShift;
 // Of such a limit so much may be dirty.
 constexpr std::size_t kDirtyShare = 8;
 
@@ -312,6 +355,20 @@ HAK_COLD void ask_group() {
 bool too_many() {
   return dirty_bytes() > std::min<std::size_t>(config::dirty_limit(),
                                                group_dirty_limit.load(std::memory_order_relaxed));
+}
+
+// Fresh memory was taken as nothing dirty fitted: what waits for no use is bounded by what the heap
+// needed so far.
+void bound_waste() {
+  const std::size_t used = regions_ever_used.load(std::memory_order_relaxed) - free_regions;
+  most_used = std::max(most_used, used);
+  const std::size_t share = most_used * config::dirty_share() / 100;
+  const std::size_t allowed = most_used + std::max(share, kLeastWaste);
+  std::size_t purged = 0;
+  while (oldest != nullptr) {
+    const std::size_t resident = used + dirty_regions.load(std::memory_order_relaxed);
+    if (resident <= allowed || !purge_oldest(purged, resident - allowed)) break;
+  }
 }
 
 // Whether so many more regions may be resident, as far as that is known here. There is a limit.
@@ -342,8 +399,14 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
   if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
-  if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
-  if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
+  Descriptor* fresh = alignment == 1 ? take_extended(regions) : nullptr;
+  const bool zero = fresh == nullptr;
+  if (fresh == nullptr) fresh = take_fit(clean_spans, regions, alignment);
+  if (fresh == nullptr) fresh = take_frontier(regions, alignment);
+  if (fresh != nullptr) {
+    bound_waste();
+    return {fresh, zero};
+  }
   if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
   purge_while([](const Descriptor*) { return true; });
@@ -399,14 +462,8 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   const std::size_t end = region_of(head) + head->regions;
   if (config::limit() != 0 && !within_limit(regions - head->regions)) return false;
   const std::size_t new_end = region_of(head) + regions;
-  const std::size_t old_frontier = arena.frontier;
   if (new_end > free_until(arena, end, new_end)) return false;
-  if (new_end > old_frontier && !arena_advance(arena, new_end)) return false;
-  for (std::size_t at = end; at < std::min(new_end, old_frontier);) {
-    Descriptor* next = arena.descriptor(at);
-    at += next->regions;
-    cut_out(next, 0, std::min<std::size_t>(next->regions, new_end - region_of(next)));
-  }
+  if (!take_free(arena, arena.descriptor(end), end, new_end)) return false;
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
 }
