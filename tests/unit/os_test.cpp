@@ -167,7 +167,7 @@ TEST(Memory, ResidentPagesAreSeen) {
   in_child([] {
     const std::size_t bytes = std::size_t{4} << 20;
     auto* p = static_cast<char*>(map(bytes));
-    refuse_huge_pages(p, bytes);
+    advise(p, bytes, Advice::no_huge_pages);
 #ifdef __x86_64__
     EXPECT_FALSE(mostly_resident(p, bytes));
 #endif
@@ -191,7 +191,7 @@ TEST(Memory, ErrnoIsKeptByFailures) {
     EXPECT_FALSE(purge(p, page));
 #endif
     seal(p, page);
-    refuse_huge_pages(p, page);
+    advise(p, page, Advice::no_huge_pages);
     EXPECT_EQ(errno, 77);
   });
 }
@@ -246,7 +246,7 @@ TEST(Memory, EachCallIsCountedOnce) {
     EXPECT_EQ(calls_of([&] { release(q, page); }), 1u);
     EXPECT_EQ(calls_of([&] { static_cast<void>(make_readable(p, page)); }), 1u);
     EXPECT_EQ(calls_of([&] { static_cast<void>(commit(p, page)); }), 1u);
-    EXPECT_EQ(calls_of([&] { refuse_huge_pages(p, page); }), 1u);
+    EXPECT_EQ(calls_of([&] { advise(p, page, Advice::no_huge_pages); }), 1u);
 #ifdef __x86_64__
     EXPECT_EQ(calls_of([&] { static_cast<void>(purge(p, page)); }), 1u);
 #endif
