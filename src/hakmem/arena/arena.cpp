@@ -187,8 +187,8 @@ bool GrowingArray::grow_to(std::size_t count, std::size_t step_bytes, std::size_
   const std::size_t needed = align_up(count * element_bytes, os::page_size());
   if (needed <= accessible) return true;
   const std::size_t most = align_up(capacity * element_bytes, os::page_size());
-  const std::size_t wanted =
-      std::min(most, align_up(std::max(needed, accessible + step_bytes), os::page_size()));
+  const std::size_t wanted = std::min(
+      most, align_up(std::max(needed, accessible + std::min(step_bytes, most)), os::page_size()));
   for (const std::size_t target : {wanted, needed}) {
     if (os::commit(base + accessible, target - accessible)) {
       accessible = target;
@@ -238,7 +238,8 @@ void prepare_pages(Arena& arena, std::size_t old_end) {
   // Larger ones at once may never be touched.
   if (end > arena.populated && end - old_end <= step) {
     const std::size_t from = std::max(arena.populated, old_end);
-    arena.populated = std::min(align_up(from + step, kRegionBytes), arena.memory.accessible);
+    arena.populated =
+        from + align_up(std::min(step, arena.memory.accessible - from), os::page_size());
     os::advise(arena.base + from, arena.populated - from, os::Advice::populate);
   }
   if (config::huge_pages() != kHugePagesCollapsed) return;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "hakmem/arena/span_tree.hpp"
+#include "hakmem/arena/free_spans.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/lock.hpp"
@@ -16,264 +16,8 @@ constinit std::atomic<std::size_t> bytes_given_back{0};
 namespace {
 
 constinit os::Lock lock{os::LockKind::spans};
-constinit SpanTree dirty_spans;
-constinit SpanTree clean_spans;
-constinit SpanTree reserved_spans;
-constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
-constinit Descriptor* newest = nullptr;
-constinit std::size_t free_regions = 0;
 constinit std::size_t most_used = 0;  // regions that were in use at once
 constinit std::uint64_t purges = 0;
-
-// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
-// visit.
-constinit std::atomic<std::size_t> dirty_regions{0};
-
-// Age of memory that the system would not take back (locked pages): it is not offered again.
-constexpr std::uint64_t kNever = UINT64_MAX;
-
-void add_dirty(std::ptrdiff_t regions) {
-  dirty_regions.store(
-      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
-      std::memory_order_relaxed);
-}
-
-// ---- the list of dirty spans, by age -----------------------------------------------------------
-
-// A span that keeps an earlier date goes to the old end, so that it is not kept waiting by the
-// young.
-void insert_by_age(Descriptor* span) {
-  if (newest != nullptr && span->free.since < newest->free.since) {
-    span->free.older = nullptr;
-    span->free.newer = oldest;
-    oldest = oldest->free.older = span;
-    return;
-  }
-  span->free.older = newest;
-  span->free.newer = nullptr;
-  (newest != nullptr ? newest->free.newer : oldest) = span;
-  newest = span;
-}
-
-void unlink_by_age(Descriptor* span) {
-  (span->free.newer != nullptr ? span->free.newer->free.older : newest) = span->free.older;
-  (span->free.older != nullptr ? span->free.older->free.newer : oldest) = span->free.newer;
-}
-
-// ---- free spans --------------------------------------------------------------------------------
-
-Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
-
-SpanTree& tree_of(const Descriptor* head) {
-  return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
-}
-
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
-               bool reserved = false) {
-  head->regions = static_cast<std::uint32_t>(regions);
-  Descriptor* last = last_of(head);
-  last->regions = head->regions;
-  last->arena = head->arena;
-  head->is_free = last->is_free = true;
-  head->dirty = dirty;
-  head->reserved = reserved;
-  head->free.since = since;
-  tree_of(head).insert(head);
-  free_regions += regions;
-  if (dirty) {
-    if (since != kNever) insert_by_age(head);
-    add_dirty(static_cast<std::ptrdiff_t>(regions));
-  }
-}
-
-void make_busy(Descriptor* head) {
-  tree_of(head).remove(head);
-  free_regions -= head->regions;
-  if (head->dirty) {
-    if (head->free.since != kNever) unlink_by_age(head);
-    add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
-  }
-  head->is_free = last_of(head)->is_free = false;
-}
-
-// The free span that ends just before `head`, or null.
-Descriptor* free_before(Descriptor* head) {
-  if (region_of(head) == 0) return nullptr;
-  Descriptor* last = head - 1;
-  return last->is_free ? last - (last->regions - 1) : nullptr;
-}
-
-// The free span that starts just after `head`, or null.
-Descriptor* free_after(const Arena& arena, Descriptor* head) {
-  if (region_of(head) + head->regions >= arena.frontier) return nullptr;
-  Descriptor* next = head + head->regions;
-  return next->is_free ? next : nullptr;
-}
-
-bool may_merge(const Descriptor* span, bool dirty) {
-  return span != nullptr && span->dirty == dirty && !span->reserved;
-}
-
-// The age of a merged span is that of its larger part. The earlier of the two would do for a large
-// one that rests beside small ones that come and go; but then each large one that comes to lie
-// beside a small old rest would go at once.
-std::uint64_t merged_since(std::uint64_t since, std::size_t regions, const Descriptor* other) {
-  if (since == kNever || other->free.since == kNever) return std::min(since, other->free.since);
-  const bool other_is_older = other->free.since < since;
-  const bool other_counts = other_is_older ? other->regions >= regions : other->regions > regions;
-  return other_counts ? other->free.since : since;
-}
-
-// Frees a busy span, merged with neighbours of its kind. Returns what became of it.
-Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
-  const Arena& arena = arena_of(head);
-  std::size_t regions = head->regions;
-  if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
-    make_busy(next);
-    since = merged_since(since, regions, next);
-    regions += next->regions;
-  }
-  if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
-    make_busy(before);
-    since = merged_since(since, regions, before);
-    regions += before->regions;
-    head = before;
-  }
-  make_free(head, regions, dirty, since);
-  return head;
-}
-
-// What was reserved for `head` to grow into serves everybody from now on.
-void end_reservation(Descriptor* head) {
-  Descriptor* next = free_after(arena_of(head), head);
-  if (next == nullptr || !next->reserved) return;
-  make_busy(next);
-  insert_coalesced(next, false, 0);
-}
-
-// ---- allocation --------------------------------------------------------------------------------
-
-std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t alignment) {
-  const std::size_t first = address_of(arena.base) >> kRegionShift;
-  return align_up(first + region, alignment) - first;
-}
-
-// Cuts [from, from + regions) out of a free span and returns it busy.
-Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
-  const bool dirty = span->dirty;
-  const bool reserved = span->reserved;
-  const std::uint64_t since = span->free.since;
-  const std::size_t total = span->regions;
-  make_busy(span);
-  Descriptor* head = span + from;
-  head->arena = span->arena;
-  head->regions = static_cast<std::uint32_t>(regions);
-  if (from + regions < total) {
-    Descriptor* tail = head + regions;
-    tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since, reserved);
-  }
-  if (from > 0) make_free(span, from, dirty, since, reserved);
-  return head;
-}
-
-Descriptor* take_fit(SpanTree& tree, std::size_t regions, std::size_t alignment) {
-  // The best fit may happen to be aligned; else one is needed that has an aligned part for sure.
-  for (const std::size_t size : {regions, regions + alignment - 1}) {
-    Descriptor* span = tree.best_fit(size);
-    if (span == nullptr) return nullptr;
-    const std::size_t region = region_of(span);
-    const std::size_t from = aligned_region(arena_of(span), region, alignment) - region;
-    if (from + regions <= span->regions) return cut_out(span, from, regions);
-  }
-  return nullptr;
-}
-
-Descriptor* take_frontier_of(std::size_t number, std::size_t regions, std::size_t alignment) {
-  Arena& arena = arenas[number];
-  const std::size_t old_frontier = arena.frontier;
-  const std::size_t region = aligned_region(arena, old_frontier, alignment);
-  if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
-  if (region > old_frontier) {
-    Descriptor* skipped = arena.descriptor(old_frontier);
-    skipped->arena = static_cast<std::uint8_t>(number);
-    skipped->regions = static_cast<std::uint32_t>(region - old_frontier);
-    insert_coalesced(skipped, false, 0);
-  }
-  Descriptor* head = arena.descriptor(region);
-  head->arena = static_cast<std::uint8_t>(number);
-  head->regions = static_cast<std::uint32_t>(regions);
-  return head;
-}
-
-Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (Descriptor* head = take_frontier_of(i, regions, alignment)) return head;
-  }
-  return nullptr;
-}
-
-// Where what is free from `from` on ends, or something from `enough` on. Beyond the frontier all is
-// free. Free spans of both kinds alternate, so this is one step for each that is taken.
-std::size_t free_until(const Arena& arena, std::size_t from, std::size_t enough) {
-  while (from < enough && from < arena.frontier) {
-    const Descriptor* next = arena.descriptor(from);
-    if (!next->is_free) return from;
-    from += next->regions;
-  }
-  return enough;
-}
-
-// Takes [from, to), which is free, or beyond the frontier; what is free there begins at `first`.
-bool take_free(Arena& arena, Descriptor* first, std::size_t from, std::size_t to) {
-  const std::size_t old_frontier = arena.frontier;
-  if (to > old_frontier && !arena_advance(arena, to)) return false;
-  for (std::size_t at = from; at < std::min(to, old_frontier);) {
-    Descriptor* span = at == from ? first : arena.descriptor(at);
-    const std::size_t start = region_of(span);
-    const std::size_t end = std::min(start + span->regions, to);
-    cut_out(span, at - start, end - at);
-    at = end;
-  }
-  return true;
-}
-
-// A dirty span that is too small, with what is free beside it: what is taken of it needs no fresh
-// pages, and what is clean and small finds a use. The largest are tried, down to a quarter.
-Descriptor* take_extended(std::size_t regions) {
-  constexpr int kTries = 8;
-  Descriptor* span = dirty_spans.last_before(nullptr);
-  for (int i = 0; i < kTries && span != nullptr && span->regions >= regions / 4; ++i) {
-    Arena& arena = arena_of(span);
-    Descriptor* first = span;
-    const std::size_t end = free_until(arena, region_of(span), region_of(span) + regions);
-    while (end - region_of(first) < regions) {
-      Descriptor* before = free_before(first);
-      if (before == nullptr || before->reserved) break;
-      first = before;
-    }
-    if (end - region_of(first) >= regions && take_free(arena, first, end - regions, end)) {
-      Descriptor* head = arena.descriptor(end - regions);
-      head->arena = span->arena;
-      head->regions = static_cast<std::uint32_t>(regions);
-      return head;
-    }
-    span = dirty_spans.last_before(span);
-  }
-  return nullptr;
-}
-
-// Whether some arena has address space left for it.
-bool has_room(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (aligned_region(arenas[i], arenas[i].frontier, alignment) + regions <= arenas[i].regions) {
-      return true;
-    }
-  }
-  return false;
-}
 
 // ---- purging -----------------------------------------------------------------------------------
 
@@ -296,8 +40,8 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
 // Purges the oldest dirty span, or so much of it, without the lock while the system works. False
 // when that failed.
 bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
-  const std::size_t some = std::min<std::size_t>(oldest->regions, most);
-  Descriptor* span = cut_out(oldest, oldest->regions - some, some);
+  const std::size_t some = std::min<std::size_t>(waiting.oldest()->regions, most);
+  Descriptor* span = cut_out(waiting.oldest(), waiting.oldest()->regions - some, some);
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
@@ -319,7 +63,7 @@ bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
 template <typename Due>
 std::size_t purge_while(Due due) {
   std::size_t purged = 0;
-  while (oldest != nullptr && due(oldest)) {
+  while (waiting.oldest() != nullptr && due(waiting.oldest())) {
     if (!purge_oldest(purged)) break;
   }
   return purged;
@@ -336,6 +80,8 @@ std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed)
 
 // A control group's limit is asked for when so much waits: few programs need to know it.
 constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
+// A larger share makes no sense; the product must not overflow.
+constexpr std::uint64_t kMostShare = 1000;
 // Less waste than this is not worth a system call.
 constexpr std::size_t kLeastWaste = (std::size_t{16} << 20) >> kRegionShift;
 // Of such a limit so much may be dirty.
@@ -362,29 +108,31 @@ bool too_many() {
 void bound_waste() {
   const std::size_t used = regions_ever_used.load(std::memory_order_relaxed) - free_regions;
   most_used = std::max(most_used, used);
-  const std::size_t share = most_used * config::dirty_share() / 100;
+  const std::size_t share = most_used * std::min(config::dirty_share(), kMostShare) / 100;
   const std::size_t allowed = most_used + std::max(share, kLeastWaste);
   std::size_t purged = 0;
-  while (oldest != nullptr) {
+  while (waiting.oldest() != nullptr) {
     const std::size_t resident = used + dirty_regions.load(std::memory_order_relaxed);
     if (resident <= allowed || !purge_oldest(purged, resident - allowed)) break;
   }
 }
 
-// Whether so many more regions may be resident, as far as that is known here. There is a limit.
-HAK_COLD bool within_limit(std::size_t regions) {
+// Whether so many more bytes may be resident, as far as that is known here. There is a limit.
+HAK_COLD bool within_limit(std::size_t bytes) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  std::size_t regions = 0;
   for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
   const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
-  return ((regions - clean) << kRegionShift) + metadata_bytes() <= config::limit() + given_back;
+  const std::size_t sum = bytes + ((regions - clean) << kRegionShift) + metadata_bytes();
+  return sum <= given_back || sum - given_back <= config::limit();
 }
 
 // The same after the utmost was done for it.
-HAK_COLD bool can_have(std::size_t regions) {
-  if (within_limit(regions)) return true;
+HAK_COLD bool can_have(std::size_t bytes) {
+  if (within_limit(bytes)) return true;
   purge_while([](const Descriptor*) { return true; });
-  return within_limit(regions);
+  return within_limit(bytes);
 }
 
 }  // namespace
@@ -398,7 +146,9 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
-  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) {
+    return {nullptr, false};
+  }
   Descriptor* fresh = alignment == 1 ? take_extended(regions) : nullptr;
   const bool zero = fresh == nullptr;
   if (fresh == nullptr) fresh = take_fit(clean_spans, regions, alignment);
@@ -423,14 +173,16 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
     Descriptor* span = dirty_spans.best_fit(size);
     if (span != nullptr) return {cut_out(span, 0, regions), false};
   }
-  if (room <= regions || (config::limit() != 0 && !can_have(regions))) return {nullptr, false};
+  if (room <= regions || (config::limit() != 0 && !can_have(regions << kRegionShift))) {
+    return {nullptr, false};
+  }
   Descriptor* head = take_fit(clean_spans, room, 1);
   if (head == nullptr) head = take_frontier(room, 1);
   if (head == nullptr) return {nullptr, false};
   Descriptor* rest = head + regions;
   rest->arena = head->arena;
   head->regions = static_cast<std::uint32_t>(regions);
-  make_free(rest, room - regions, false, 0, true);
+  make_free(rest, room - regions, false, 0, {}, true);
   return {head, true};
 }
 
@@ -460,12 +212,20 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
   const std::size_t end = region_of(head) + head->regions;
-  if (config::limit() != 0 && !within_limit(regions - head->regions)) return false;
+  if (config::limit() != 0 && !within_limit((regions - head->regions) << kRegionShift)) {
+    return false;
+  }
   const std::size_t new_end = region_of(head) + regions;
   if (new_end > free_until(arena, end, new_end)) return false;
   if (!take_free(arena, arena.descriptor(end), end, new_end)) return false;
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
+}
+
+bool spans_can_refill(std::size_t bytes) {
+  if (HAK_LIKELY(config::limit() == 0)) return true;
+  const os::Locked locked(lock);
+  return can_have(bytes);
 }
 
 bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }
