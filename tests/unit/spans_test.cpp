@@ -130,18 +130,16 @@ class Model {
  private:
   using Place = std::map<std::size_t, Free>::iterator;
 
-  // The largest dirty spans, each with what is free behind it, and before it as far as that is
-  // needed.
+  // The largest dirty spans, each with what is free behind it, and as far as needed before it.
   std::optional<std::size_t> extend(std::size_t regions) {
     std::vector<std::pair<std::size_t, std::size_t>> dirty;
     for (const auto& [at, span] : free_) {
       if (span.dirty && span.regions >= regions / 4) dirty.emplace_back(span.regions, at);
     }
     std::sort(dirty.rbegin(), dirty.rend());
-    if (dirty.size() > 8) dirty.resize(8);
+    dirty.resize(std::min<std::size_t>(dirty.size(), 8));
     for (const auto& [size, start] : dirty) {
-      std::size_t from = start;
-      std::size_t to = start;
+      std::size_t from = start, to = start;
       while (to < start + regions && is_free(to)) ++to;
       while (to - from < regions && from > 0 && is_free(from - 1)) --from;
       if (to - from < regions) continue;
@@ -154,12 +152,11 @@ class Model {
 
   bool is_free(std::size_t region) { return region >= frontier_ || holder(region) != free_.end(); }
 
-  // The free span that a region lies in.
   Place holder(std::size_t region) {
     const auto after = free_.upper_bound(region);
-    if (after == free_.begin()) return free_.end();
-    const auto span = std::prev(after);
-    return region < span->first + span->second.regions ? span : free_.end();
+    const auto span = after == free_.begin() ? free_.end() : std::prev(after);
+    const bool inside = span != free_.end() && region < span->first + span->second.regions;
+    return inside ? span : free_.end();
   }
 
   std::size_t aligned(std::size_t region, std::size_t alignment) const {
