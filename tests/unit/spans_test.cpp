@@ -33,9 +33,8 @@ class Model {
 
   Answer allocate(std::size_t regions, std::size_t alignment) {
     for (const bool dirty : {true, false}) {
-      if (!dirty && alignment == 1) {
-        if (const auto at = extend(regions)) return {*at, false};
-      }
+      const auto both = dirty || alignment != 1 ? std::nullopt : extend(regions);
+      if (both) return {*both, false};
       for (const std::size_t size : {regions, regions + alignment - 1}) {
         const auto fit = best_fit(size, dirty);
         if (fit == free_.end()) break;
@@ -130,7 +129,7 @@ class Model {
  private:
   using Place = std::map<std::size_t, Free>::iterator;
 
-  // The largest dirty spans, each with what is free behind it, and as far as needed before it.
+  // The largest dirty spans, with what is free behind, and as far as needed before.
   std::optional<std::size_t> extend(std::size_t regions) {
     std::vector<std::pair<std::size_t, std::size_t>> dirty;
     for (const auto& [at, span] : free_) {
@@ -139,7 +138,8 @@ class Model {
     std::sort(dirty.rbegin(), dirty.rend());
     dirty.resize(std::min<std::size_t>(dirty.size(), 8));
     for (const auto& [size, start] : dirty) {
-      std::size_t from = start, to = start;
+      std::size_t from = start;
+      std::size_t to = start;
       while (to < start + regions && is_free(to)) ++to;
       while (to - from < regions && from > 0 && is_free(from - 1)) --from;
       if (to - from < regions) continue;
@@ -155,8 +155,8 @@ class Model {
   Place holder(std::size_t region) {
     const auto after = free_.upper_bound(region);
     const auto span = after == free_.begin() ? free_.end() : std::prev(after);
-    const bool inside = span != free_.end() && region < span->first + span->second.regions;
-    return inside ? span : free_.end();
+    if (span == free_.end() || region < span->first + span->second.regions) return span;
+    return free_.end();
   }
 
   std::size_t aligned(std::size_t region, std::size_t alignment) const {
@@ -223,8 +223,7 @@ class Walk {
  private:
   void allocate() {
     std::size_t regions = 1 + random_() % (random_() % 8 == 0 ? 60 : 6);
-    const std::size_t alignment = std::size_t{1}
-                                  << (random_() % 8 == 0 ? random_() % 7 : random_() % 4);
+    const std::size_t alignment = 1ul << (random_() % 8 == 0 ? random_() % 7 : random_() % 4);
     if (random_() % 2 == 0) regions = alignment;  // as slabs are
     const Model::Answer expected = model_.allocate(regions, alignment);
     const Span span = span_allocate(regions, alignment);
