@@ -19,7 +19,6 @@ const std::vector<std::string>& threaded_workloads() {
 }
 
 void check_workload(const Workload& workload) {
-  if (workload.worker != kThreadsWorker) return;
   const auto& names = threaded_workloads();
   if (std::find(names.begin(), names.end(), workload.name) == names.end()) {
     throw UsageError(fmt::format("there is no workload '{}'; there are {}", workload.name,
@@ -74,7 +73,7 @@ Launch launch_worker(const Workload& workload, const Pace& pace, const Allocator
   launch.environment = allocator.environment;
   launch.cpu = cpu;
   if (workload.threaded()) {
-    launch.command = {companion(workload.worker), workload.name, std::to_string(workload.threads),
+    launch.command = {companion("threads_worker"), workload.name, std::to_string(workload.threads),
                       "turns", std::to_string(seed)};
     if (workload.latency) launch.command.emplace_back("--latency");
     return launch;

@@ -9,11 +9,7 @@
 
 namespace hakmem::lab {
 
-inline constexpr const char* kThreadsWorker = "threads_worker";
-
 struct Workload {
-  // With threads: the program that runs it, which knows its name. Only kThreadsWorker's are known.
-  std::string worker = kThreadsWorker;
   std::string name = "mixed";
   unsigned threads = 0;  // 0: Mixed in one thread, on one CPU; else all threads on all CPUs
   // Of Mixed in one thread.

@@ -84,7 +84,7 @@ def rows_of(runs, base):
         seconds = [cpu for cpu, _, _ in of_name]
         row = {"name": name, "cpu_seconds": statistics.median(seconds),
                "wall_seconds": statistics.median(wall for _, wall, _ in of_name),
-               "peak_mb": statistics.median(peak for _, _, peak in of_name) / 1024}
+               "peak_mb": statistics.median(peak for _, _, peak in of_name) * 1024 / 1e6}
         if base in runs:
             ratios = [cpu / other[0] for cpu, other in zip(seconds, runs[base])]
             row["ratio"] = statistics.median(ratios)

@@ -1,4 +1,4 @@
-"""Compares how much memory allocators hold, and what large objects cost; prints Markdown tables."""
+"""Compares how much memory allocators hold; prints Markdown tables."""
 import argparse
 import json
 import os
@@ -10,7 +10,6 @@ import allocators as allocator_list  # noqa: E402
 import plot_phases  # noqa: E402
 
 WORKER = os.path.join(allocator_list.BUILD, "memory_worker")
-LOCKSTEP = os.path.join(allocator_list.BUILD, "threads_lockstep")
 PATIENCE = 120  # seconds beyond what a workload takes by design
 
 
@@ -72,34 +71,6 @@ class Phases:
                          "ratios": [round(ratio, 3) for ratio in ratios]}
 
 
-class Timed:
-    """Processes take turns; ratios are to the first allocator. One alone has nothing to be compared
-    with: what is kept stays."""
-
-    def __init__(self, title, workload, slice_ms):
-        self.title, self.workload, self.slice_ms = title, workload, slice_ms
-
-    def measure(self, allocators, arguments):
-        if len(allocators) == 1:
-            return
-        command = [LOCKSTEP, "--worker", "memory_worker", "--workload", self.workload, "--threads",
-                   "1", "--slice-ms", str(self.slice_ms), "--seconds",
-                   str(arguments.seconds_timed), "--sets", "5"]
-        command += [f"{name}={library}" for name, library in allocators]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(done.returncode)
-        result = json.loads(done.stdout)
-        for row in result["allocators"]:
-            time = row["time"]
-            yield row["name"], {"time": round(time["median"], 3),
-                                "interval": f"{time['low']:.3f} to {time['high']:.3f}",
-                                "CPU": round(row["cpu"]["median"], 3),
-                                "ms/op": round(row["ns"] / 1e6, 3), "peak MB": round(row["peak_mb"])}
-        for name, why in result["failed"].items():
-            yield name, {"time": why}
-
-
 GIB = 1024
 WAIT_MS = 1500
 
@@ -116,17 +87,14 @@ WORKLOADS = {
          for how, run in (("in runs", 64), ("at random", 1)) for percent in (50, 75, 90, 95, 98)},
         lambda figures: figures["rss_kib"] / figures["live_kib"]),
     "phases": Phases(40),
-    "churn-large": Timed(
-        "churn-large: time of replacing one of 20 objects of 5 to 25 MB, each page touched",
-        "churn-large", 100),
 }
 
 
 def read_arguments():
     parser = argparse.ArgumentParser(
         prog="script/bench-memory",
-        description="How much memory allocators hold after their program has freed most of it, and "
-        "what large objects cost. Prints Markdown tables.")
+        description="How much memory allocators hold after their program has freed most of it. Prints "
+        "Markdown tables.")
     parser.add_argument("allocators", nargs="*", metavar="name=library.so",
                         help="what to compare; name= is glibc (default: HAKMEM, glibc and the "
                         "installed peers)")
@@ -136,17 +104,13 @@ def read_arguments():
                         help="length of `phases` (default: 60)")
     parser.add_argument("--percent", type=int, default=100, metavar="P",
                         help="amount of memory in `phases` (default: 100)")
-    parser.add_argument("--seconds-timed", type=float, default=5.0, metavar="S",
-                        help="for each allocator in timed workloads, over five sets of processes "
-                        "(default: 5)")
     parser.add_argument("--json", metavar="FILE",
                         help="keep all figures there; allocators that are not measured this time "
                         "keep theirs, and stand in the tables and the plot")
     parser.add_argument("--plot", metavar="FILE.svg", help="draw `phases`")
     arguments = allocator_list.parse_arguments(parser)
-    if not (0.1 <= arguments.seconds <= 86400 and 1 <= arguments.percent <= 100
-            and arguments.seconds_timed > 0):
-        allocator_list.complain("--seconds, --percent or --seconds-timed makes no sense")
+    if not (0.1 <= arguments.seconds <= 86400 and 1 <= arguments.percent <= 100):
+        allocator_list.complain("--seconds or --percent makes no sense")
     return arguments
 
 
@@ -187,8 +151,7 @@ def main():
         rows = kept.setdefault(workload, {})
         for name, figures in WORKLOADS[workload].measure(allocators, arguments):
             rows[name] = figures
-            failed |= any(isinstance(figure, str) and head != "interval"
-                          for head, figure in figures.items())
+            failed |= any(isinstance(figure, str) for figure in figures.values())
             if arguments.json:
                 keep(arguments.json, kept)
         print_table(WORKLOADS[workload].title, rows)

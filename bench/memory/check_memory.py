@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ElementTree
 BUILD, LIBRARY = sys.argv[1:]
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORKER = os.path.join(BUILD, "memory_worker")
-LOCKSTEP = os.path.join(BUILD, "threads_lockstep")
+LARGE = os.path.join(BUILD, "large_worker")
 SCRIPT = os.path.join(HERE, "bench_memory.py")
 
 
@@ -56,22 +56,18 @@ def check_footprints():
                figures)
 
 
-def check_timed():
-    figures = report("churn-large", 1, 20, 7)
-    expect(figures["operations"] == 20 and figures["seconds"] > 0, figures)
-    expect(100_000 < figures["peak_rss_kib"] < 1_500_000, figures)
-    done = run([LOCKSTEP, "--worker", "memory_worker", "--workload", "churn-large", "--threads", "1",
-                "--seconds", "0.1", "--sets", "1", "--slice-ms", "20", f"built={LIBRARY}", "libc="])
-    expect(done.returncode == 0, done)
-    compared = json.loads(done.stdout)
-    expect(not compared["failed"], compared)
-    expect([row["name"] for row in compared["allocators"]] == ["built", "libc"], compared)
+def check_large():
+    done = run([LARGE, "replace-5-25mb"], LD_PRELOAD=LIBRARY)
+    expect(done.returncode == 0 and not done.stderr, done)
+    cpu, wall, peak = map(float, done.stdout.split())
+    expect(cpu > 0 and wall > 0 and 300_000 < peak < 1_500_000, done)
+    expect("replace-5-25mb" in run([LARGE]).stdout.split(), "it is not listed")
+    expect(run([LARGE, "nonsense"]).returncode == 2, "a workload of any name")
 
 
 def check_wrong_usage():
     for wrong in ([], ["nonsense"], ["sparse"], ["sparse", 100, 100, 1, 1], ["sparse", 1, 2, 3, 4, 5],
-                  ["aftermath", 1, 1, 1], ["phases", 0, 1, 1], ["churn-large", 2, 10, 1],
-                  ["churn-large", 1, "soon", 1]):
+                  ["aftermath", 1, 1, 1], ["phases", 0, 1, 1]):
         done = run([WORKER, *wrong])
         expect(done.returncode == 2 and "usage" in done.stderr, wrong, done)
     for wrong in (["--workload", "nonsense"], ["nameless"], ["a=", "a="], ["a=/nowhere/lib.so"],
@@ -95,6 +91,6 @@ def check_plot():
 
 
 check_footprints()
-check_timed()
+check_large()
 check_wrong_usage()
 check_plot()

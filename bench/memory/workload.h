@@ -21,21 +21,9 @@ struct Footprint {
   void (*run)(const std::uint64_t* values);
 };
 
-// How long something takes: one operation after the other, in slices if a comparison wants so.
-struct Timed {
-  const char* name;
-  const char* operation;
-  void (*set_up)(std::uint32_t seed);
-  void (*operate)();
-  void (*tear_down)();
-};
-
 extern const Footprint kAftermath;
 extern const Footprint kSparse;
 extern const Footprint kPhases;
 inline constexpr const Footprint* kFootprints[] = {&kAftermath, &kSparse, &kPhases};
-
-extern const Timed kChurnLarge;
-inline constexpr const Timed* kTimed[] = {&kChurnLarge};
 
 }  // namespace bench

@@ -22,7 +22,6 @@ using lab::Allocator;
 using nlohmann::json;
 
 struct Options {
-  std::string worker = lab::kThreadsWorker;
   std::string workload;
   unsigned threads = 2;
   double slice_ms = 0;
@@ -50,8 +49,6 @@ struct Result {
 Options read_options(int argc, char** argv) {
   Options options;
   CLI::App app{"Compare allocators on a threaded workload, turn by turn. Prints JSON."};
-  app.add_option("--worker", options.worker, "the program beside this one that is run")
-      ->capture_default_str();
   app.add_option("--workload", options.workload, "one that the worker knows")->required();
   app.add_option("--threads", options.threads, "of each process")
       ->check(CLI::Range(1, 4096))
@@ -84,7 +81,6 @@ Options read_options(int argc, char** argv) {
 
 lab::Workload workload_of(const Options& options) {
   lab::Workload workload;
-  workload.worker = options.worker;
   workload.name = options.workload;
   workload.threads = options.threads;
   workload.latency = options.latency;

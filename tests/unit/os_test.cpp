@@ -167,7 +167,7 @@ TEST(Memory, ResidentPagesAreSeen) {
   in_child([] {
     const std::size_t bytes = std::size_t{4} << 20;
     auto* p = static_cast<char*>(map(bytes));
-    refuse_huge_pages(p, bytes);
+    advise(p, bytes, Advice::no_huge_pages);
 #ifdef __x86_64__
     EXPECT_FALSE(mostly_resident(p, bytes));
 #endif
@@ -191,7 +191,7 @@ TEST(Memory, ErrnoIsKeptByFailures) {
     EXPECT_FALSE(purge(p, page));
 #endif
     seal(p, page);
-    refuse_huge_pages(p, page);
+    advise(p, page, Advice::no_huge_pages);
     EXPECT_EQ(errno, 77);
   });
 }
@@ -246,7 +246,7 @@ TEST(Memory, EachCallIsCountedOnce) {
     EXPECT_EQ(calls_of([&] { release(q, page); }), 1u);
     EXPECT_EQ(calls_of([&] { static_cast<void>(make_readable(p, page)); }), 1u);
     EXPECT_EQ(calls_of([&] { static_cast<void>(commit(p, page)); }), 1u);
-    EXPECT_EQ(calls_of([&] { refuse_huge_pages(p, page); }), 1u);
+    EXPECT_EQ(calls_of([&] { advise(p, page, Advice::no_huge_pages); }), 1u);
 #ifdef __x86_64__
     EXPECT_EQ(calls_of([&] { static_cast<void>(purge(p, page)); }), 1u);
 #endif
@@ -285,11 +285,12 @@ TEST(System, AddressSpaceHoldsWhatThereIs) {
 
 class GroupLimit : public testing::Test {
  protected:
-  GroupLimit() { std::filesystem::create_directories(root_ + "/a/b"); }
   ~GroupLimit() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& file, const std::string& text) const {
-    std::ofstream(root_ + "/" + file) << text;
+    const std::filesystem::path path = root_ + "/" + file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
   }
   std::size_t limit() const {
     errno = 77;
@@ -303,6 +304,7 @@ class GroupLimit : public testing::Test {
 };
 
 TEST_F(GroupLimit, TheLeastOfTheGroupAndThoseAboveIt) {
+  write("a/b/nothing", "");
   EXPECT_EQ(limit(), SIZE_MAX);  // no groups
   write("groups", "4:memory:/a/b\n0::/a/b\n");
   EXPECT_EQ(limit(), SIZE_MAX);
@@ -316,10 +318,27 @@ TEST_F(GroupLimit, TheLeastOfTheGroupAndThoseAboveIt) {
   EXPECT_EQ(limit(), 700000u);
   write("groups", "0::/\n");
   EXPECT_EQ(limit(), 700000u);
-  write("groups", "4:memory:/a/b\n");  // v1 alone
-  EXPECT_EQ(limit(), SIZE_MAX);
   write("groups", "0::/" + std::string(3000, 'x') + "\n");
   EXPECT_EQ(limit(), SIZE_MAX);
+}
+
+TEST_F(GroupLimit, OfTheFirstVersionToo) {
+  write("memory/a/b/memory.limit_in_bytes", "9223372036854771712\n");  // none
+  write("groups", "5:cpuset,memory:/a/b\n4:pids:/c\n1:name=systemd:/c\n");
+  EXPECT_EQ(limit(), SIZE_MAX);
+  write("memory/a/memory.limit_in_bytes", "600000\n");
+  EXPECT_EQ(limit(), 600000u);
+  write("memory.max", "500000\n");  // of no hierarchy that is there
+  EXPECT_EQ(limit(), 600000u);
+  write("groups", "5:memory:/a/b\n0::/\n");
+  EXPECT_EQ(limit(), 500000u);
+  write("memory/memory.limit_in_bytes", "400000\n");
+  EXPECT_EQ(limit(), 400000u);
+  for (const char* nonsense :
+       {"", "\n", ":", "5:memory", "0:memory_no:/a/b\n", "7:xmemory,memoryx:/a\n"}) {
+    write("groups", nonsense);
+    EXPECT_EQ(limit(), SIZE_MAX) << nonsense;
+  }
 }
 
 TEST(System, CoarseClockIsTheSystems) {

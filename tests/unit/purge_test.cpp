@@ -44,6 +44,33 @@ TEST(Purge, ByLimitTheOldestFirst) {
       {{"HAKMEM_DIRTY_LIMIT", "512K"}, {"HAKMEM_PURGE_DELAY", "1000000000"}});
 }
 
+// What waits and fits nobody is not kept while the heap grows; nor more of it given back than
+// needed.
+TEST(Purge, ByShareWhenTheHeapGrowsBesideWhatWaits) {
+  in_child(
+      [] {
+        std::vector<Descriptor*> freed;
+        for (int i = 0; i < 20; ++i) {
+          freed.push_back(take(100));
+          take(1);
+        }
+        const std::size_t most = 20 * 101;
+        for (Descriptor* span : freed) span_free(span);
+        EXPECT_EQ(span_statistics().dirty, 2000 * kRegionBytes);  // no more than was in use
+        take(600);
+        const std::size_t used = 20 + 600;
+        EXPECT_EQ(span_statistics().dirty, (most + most / 4 - used) * kRegionBytes);
+        EXPECT_TRUE(is_zero(memory_of(freed[0]) + 50 * kRegionBytes, kRegionBytes));
+        EXPECT_FALSE(is_zero(memory_of(freed[19]), kRegionBytes));
+        take(100);  // fits: nothing is fresh
+        EXPECT_EQ(span_statistics().dirty, (most + most / 4 - used - 100) * kRegionBytes);
+      },
+      {{"HAKMEM_ARENA_BYTES", "8G"},
+       {"HAKMEM_PURGE_DELAY", "1000000000"},
+       {"HAKMEM_DIRTY_LIMIT", "100G"},
+       {"HAKMEM_DIRTY_SHARE", "25"}});
+}
+
 // A small old rest does not take a large span along that was just freed, nor do small ones that
 // come and go keep a large one that rests.
 TEST(Purge, AMergedSpanHasTheAgeOfItsLargerPart) {

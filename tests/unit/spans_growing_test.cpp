@@ -28,6 +28,31 @@ TEST(SpansGrowing, TakeResidentMemoryFirst) {
       kNeverPurge);
 }
 
+// A dirty span that is too small serves with what is clean beside it, on either side.
+TEST(SpansGrowing, NewOnesTakeResidentMemoryToo) {
+  in_child(
+      [] {
+        take(1);
+        Descriptor* clean = take(30);
+        Descriptor* dirty = take(20);
+        take(1);
+        span_free(clean);
+        spans_purge_all();
+        span_free(dirty);
+        const Span both = span_allocate(40);
+        EXPECT_EQ(both.head, dirty - 20);
+        EXPECT_EQ(both.head->regions, 40u);
+        EXPECT_FALSE(both.zero);
+        EXPECT_EQ(clean->regions, 10u);
+        span_free(both.head);
+        EXPECT_EQ(span_allocate(164).head, dirty + 21);  // less than a quarter of it is resident
+        Descriptor* last = take(200);
+        span_free(last);
+        EXPECT_EQ(span_allocate(240).head, last);  // and the frontier
+      },
+      kNeverPurge);
+}
+
 TEST(SpansGrowing, StayWithinTheLimit) {
   Environment limited = kNeverPurge;
   limited.emplace_back("HAKMEM_LIMIT", "8M");

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -32,6 +33,8 @@ class Model {
 
   Answer allocate(std::size_t regions, std::size_t alignment) {
     for (const bool dirty : {true, false}) {
+      const auto both = dirty || alignment != 1 ? std::nullopt : extend(regions);
+      if (both) return {*both, false};
       for (const std::size_t size : {regions, regions + alignment - 1}) {
         const auto fit = best_fit(size, dirty);
         if (fit == free_.end()) break;
@@ -126,6 +129,36 @@ class Model {
  private:
   using Place = std::map<std::size_t, Free>::iterator;
 
+  // The largest dirty spans, with what is free behind, and as far as needed before.
+  std::optional<std::size_t> extend(std::size_t regions) {
+    std::vector<std::pair<std::size_t, std::size_t>> dirty;
+    for (const auto& [at, span] : free_) {
+      if (span.dirty && span.regions >= regions / 4) dirty.emplace_back(span.regions, at);
+    }
+    std::sort(dirty.rbegin(), dirty.rend());
+    dirty.resize(std::min<std::size_t>(dirty.size(), 8));
+    for (const auto& [size, start] : dirty) {
+      std::size_t from = start;
+      std::size_t to = start;
+      while (to < start + regions && is_free(to)) ++to;
+      while (to - from < regions && from > 0 && is_free(from - 1)) --from;
+      if (to - from < regions) continue;
+      for (std::size_t at = from; at < std::min(to, frontier_); ++at) cut(holder(at), at, 1);
+      frontier_ = std::max(frontier_, to);
+      return from;
+    }
+    return std::nullopt;
+  }
+
+  bool is_free(std::size_t region) { return region >= frontier_ || holder(region) != free_.end(); }
+
+  Place holder(std::size_t region) {
+    const auto after = free_.upper_bound(region);
+    const auto span = after == free_.begin() ? free_.end() : std::prev(after);
+    if (span == free_.end() || region < span->first + span->second.regions) return span;
+    return free_.end();
+  }
+
   std::size_t aligned(std::size_t region, std::size_t alignment) const {
     return (first_ + region + alignment - 1) / alignment * alignment - first_;
   }
@@ -156,7 +189,8 @@ class Model {
 // No purge comes by itself.
 const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
                                  {"HAKMEM_PURGE_DELAY", "1000000000"},
-                                 {"HAKMEM_DIRTY_LIMIT", "100G"}};
+                                 {"HAKMEM_DIRTY_LIMIT", "100G"},
+                                 {"HAKMEM_DIRTY_SHARE", "10000"}};
 
 class Walk {
  public:
@@ -189,8 +223,7 @@ class Walk {
  private:
   void allocate() {
     std::size_t regions = 1 + random_() % (random_() % 8 == 0 ? 60 : 6);
-    const std::size_t alignment = std::size_t{1}
-                                  << (random_() % 8 == 0 ? random_() % 7 : random_() % 4);
+    const std::size_t alignment = 1ul << (random_() % 8 == 0 ? random_() % 7 : random_() % 4);
     if (random_() % 2 == 0) regions = alignment;  // as slabs are
     const Model::Answer expected = model_.allocate(regions, alignment);
     const Span span = span_allocate(regions, alignment);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -199,6 +200,43 @@ TEST(Statistics, LargeObjectsAndTheirSlack) {
     EXPECT_EQ(s.live + s.slack, 2 * kRegionBytes);
     hak_free(p);
     expect_live(0);
+  });
+}
+
+// What is mapped outside the arenas is in use, and in no other part; what it left behind is purged.
+TEST(Statistics, ObjectsMappedApart) {
+  in_child([] {
+    constexpr std::size_t kMiB = std::size_t{1} << 20;
+    std::vector<void*> objects = some_of_everything(3);
+    objects.push_back(hak_malloc(300 * kMiB));
+    void*& moving = objects.emplace_back(hak_malloc(20 * kMiB));
+    void* barrier = hak_malloc(40000);
+    const hak_stats_t before = stats();
+    moving = hak_realloc(moving, 30 * kMiB);
+    const hak_stats_t apart = stats();
+    expect_adds_up(apart);
+    expect_live(usable(objects) + hak_usable_size(barrier));
+    const std::size_t new_span =
+        20 * kMiB + (apart.live + apart.slack) - (before.live + before.slack);
+    EXPECT_EQ(apart.mapped - before.mapped, new_span);
+    EXPECT_GE(apart.dirty + apart.purged, before.dirty + before.purged + 20 * kMiB);
+    moving = hak_realloc(moving, 100 * kMiB);
+    expect_live(usable(objects) + hak_usable_size(barrier));
+    moving = hak_realloc(moving, 22 * kMiB);
+    expect_live(usable(objects) + hak_usable_size(barrier));
+    // One with room to grow, and many that grow in turn.
+    for (std::size_t size = kMiB; size < 40 * kMiB; size += size / 3) {
+      for (void*& p : objects) {
+        if (hak_usable_size(p) >= 900000) p = hak_realloc(p, std::max(size, hak_usable_size(p)));
+      }
+      expect_live(usable(objects) + hak_usable_size(barrier));
+    }
+    hak_collect(true);
+    expect_live(usable(objects) + hak_usable_size(barrier));
+    hak_free(barrier);
+    free_all(objects);
+    expect_live(0);
+    EXPECT_EQ(stats().mapped, before.mapped);
   });
 }
 

@@ -100,7 +100,7 @@ void* copied_out(const Descriptor* span, std::size_t regions) {
   const std::size_t bytes = regions << kRegionShift;
   auto* base = static_cast<char*>(os::map(bytes));
   if (base == nullptr) return nullptr;
-  if (config::profile() != config::Profile::speed) os::refuse_huge_pages(base, bytes);
+  if (config::huge_pages() == 0) os::advise(base, bytes, os::Advice::no_huge_pages);
   __builtin_memcpy(base + span->start, memory_of(span) + span->start, span->large.bytes);
   return base;
 }

@@ -25,6 +25,10 @@ constexpr std::size_t kArenaAlignment = std::size_t{2} << 20;
 
 constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
 
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::uint64_t kHugePagesAsked = 2;  // values of the option
+constexpr std::uint64_t kHugePagesCollapsed = 3;
+
 // Metadata arrays grow by at least so many elements.
 constexpr std::size_t kMetadataStep = 64;
 
@@ -102,8 +106,12 @@ bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
     os::release(mapping, o.total);
     return false;
   }
-  const bool all = config::profile() != config::Profile::speed;
-  os::refuse_huge_pages(mapping, all ? o.total : align_down(o.memory, os::page_size()));
+  const auto huge_pages = config::huge_pages();
+  os::advise(mapping, huge_pages == 0 ? o.total : align_down(o.memory, os::page_size()),
+             os::Advice::no_huge_pages);
+  if (huge_pages == kHugePagesAsked) {
+    os::advise(reinterpret_cast<char*>(memory), regions << kRegionShift, os::Advice::huge_pages);
+  }
   arena.mapping = mapping;
   arena.mapped = o.total;
   arena.base = reinterpret_cast<char*>(memory);
@@ -221,6 +229,30 @@ bool arena_add(std::size_t regions) {
   return true;
 }
 
+namespace {
+
+// What is asked for beyond need: pages of the next step at once, huge pages for what lies behind.
+void prepare_pages(Arena& arena, std::size_t old_end) {
+  const std::size_t end = arena.frontier << kRegionShift;
+  const std::size_t step = config::populate();
+  // Larger ones at once may never be touched.
+  if (end > arena.populated && end - old_end <= step) {
+    const std::size_t from = std::max(arena.populated, old_end);
+    arena.populated =
+        from + align_up(std::min(step, arena.memory.accessible - from), os::page_size());
+    os::advise(arena.base + from, arena.populated - from, os::Advice::populate);
+  }
+  if (config::huge_pages() != kHugePagesCollapsed) return;
+  // One run stays between: it may not be full yet.
+  for (; arena.collapsed + 2 * kHugePage <= old_end; arena.collapsed += kHugePage) {
+    char* run = arena.base + arena.collapsed;
+    if (os::resident_bytes(run, kHugePage) < kHugePage) continue;
+    os::advise(run, kHugePage, os::Advice::collapse);
+  }
+}
+
+}  // namespace
+
 bool arena_advance(Arena& arena, std::size_t frontier) {
   if (frontier > arena.regions) return false;
   if (frontier << kRegionShift > arena.memory.accessible) {
@@ -240,7 +272,9 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
     return false;
   }
   regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);
+  const std::size_t old_end = arena.frontier << kRegionShift;
   arena.frontier = frontier;
+  prepare_pages(arena, old_end);
   return true;
 }
 

@@ -38,6 +38,17 @@ class SpanTree {
     return best;
   }
 
+  // The last span before `span` in the order; of all, when that is null. Null: there is none.
+  Descriptor* last_before(const Descriptor* span) const {
+    Descriptor* last = nullptr;
+    for (Descriptor* at = root_; at != nullptr;) {
+      const bool comes_before = span == nullptr || before(at, span);
+      if (comes_before) last = at;
+      at = comes_before ? at->free.right : at->free.left;
+    }
+    return last;
+  }
+
  private:
   static std::uint64_t priority(const Descriptor* span) {
     return (address_of(span) / sizeof(Descriptor)) * 0x9E3779B97F4A7C15u;

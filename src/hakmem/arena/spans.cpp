@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "hakmem/arena/age_queue.hpp"
-#include "hakmem/arena/span_tree.hpp"
+#include "hakmem/arena/free_spans.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/lock.hpp"
@@ -17,217 +16,8 @@ constinit std::atomic<std::size_t> bytes_given_back{0};
 namespace {
 
 constinit os::Lock lock{os::LockKind::spans};
-constinit SpanTree dirty_spans;
-constinit SpanTree clean_spans;
-constinit SpanTree reserved_spans;
-constinit AgeQueue waiting;  // dirty spans in the order they were freed
-constinit std::size_t free_regions = 0;
+constinit std::size_t most_used = 0;  // regions that were in use at once
 constinit std::uint64_t purges = 0;
-
-// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
-// visit.
-constinit std::atomic<std::size_t> dirty_regions{0};
-
-// Age of memory that the system would not take back (locked pages): it is not offered again.
-constexpr std::uint64_t kNever = UINT64_MAX;
-
-void add_dirty(std::ptrdiff_t regions) {
-  dirty_regions.store(
-      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
-      std::memory_order_relaxed);
-}
-
-// ---- free spans --------------------------------------------------------------------------------
-
-Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
-
-SpanTree& tree_of(const Descriptor* head) {
-  return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
-}
-
-// `place` counts for dirty spans that have an age.
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
-               AgeQueue::Place place, bool reserved = false) {
-  head->regions = static_cast<std::uint32_t>(regions);
-  Descriptor* last = last_of(head);
-  last->regions = head->regions;
-  last->arena = head->arena;
-  head->is_free = last->is_free = true;
-  head->dirty = dirty;
-  head->reserved = reserved;
-  head->free.since = since;
-  tree_of(head).insert(head);
-  free_regions += regions;
-  if (dirty) {
-    if (since != kNever) waiting.insert(head, place);
-    add_dirty(static_cast<std::ptrdiff_t>(regions));
-  }
-}
-
-void make_busy(Descriptor* head) {
-  tree_of(head).remove(head);
-  free_regions -= head->regions;
-  if (head->dirty) {
-    if (head->free.since != kNever) waiting.remove(head);
-    add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
-  }
-  head->is_free = last_of(head)->is_free = false;
-}
-
-// The free span that ends just before `head`, or null.
-Descriptor* free_before(Descriptor* head) {
-  if (region_of(head) == 0) return nullptr;
-  Descriptor* last = head - 1;
-  return last->is_free ? last - (last->regions - 1) : nullptr;
-}
-
-// The free span that starts just after `head`, or null.
-Descriptor* free_after(const Arena& arena, Descriptor* head) {
-  if (region_of(head) + head->regions >= arena.frontier) return nullptr;
-  Descriptor* next = head + head->regions;
-  return next->is_free ? next : nullptr;
-}
-
-bool may_merge(const Descriptor* span, bool dirty) {
-  return span != nullptr && span->dirty == dirty && !span->reserved;
-}
-
-// The age of a merged span is that of its larger part. The earlier of the two would do for a large
-// one that rests beside small ones that come and go; but then each large one that comes to lie
-// beside a small old rest would go at once. True: that of `other`.
-bool has_age_of(const Descriptor* other, std::uint64_t since, std::size_t regions) {
-  if (since == kNever || other->free.since == kNever) return other->free.since < since;
-  const bool other_is_older = other->free.since < since;
-  return other_is_older ? other->regions >= regions : other->regions > regions;
-}
-
-// Frees a busy span, merged with neighbours of its kind. Returns what became of it. In the list by
-// age it takes the place of the part whose age it has: so the list stays in order, and nothing that
-// is young keeps the old waiting.
-Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
-  const Arena& arena = arena_of(head);
-  std::size_t regions = head->regions;
-  Descriptor* next = free_after(arena, head);
-  Descriptor* before = free_before(head);
-  Descriptor* ancestor = nullptr;  // whose age it has
-  for (Descriptor** other : {&next, &before}) {
-    if (!may_merge(*other, dirty)) {
-      *other = nullptr;
-      continue;
-    }
-    if (has_age_of(*other, since, regions)) {
-      ancestor = *other;
-      since = ancestor->free.since;
-    }
-    regions += (*other)->regions;
-  }
-  for (Descriptor* other : {next, before}) {
-    if (other != nullptr && other != ancestor) make_busy(other);
-  }
-  AgeQueue::Place place = waiting.newest_place();
-  if (ancestor != nullptr) {
-    place = AgeQueue::place_of(ancestor);  // with the others out of the list
-    make_busy(ancestor);
-  }
-  if (before != nullptr) head = before;
-  make_free(head, regions, dirty, since, place);
-  return head;
-}
-
-// What was reserved for `head` to grow into serves everybody from now on.
-void end_reservation(Descriptor* head) {
-  Descriptor* next = free_after(arena_of(head), head);
-  if (next == nullptr || !next->reserved) return;
-  make_busy(next);
-  insert_coalesced(next, false, 0);
-}
-
-// ---- allocation --------------------------------------------------------------------------------
-
-std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t alignment) {
-  const std::size_t first = address_of(arena.base) >> kRegionShift;
-  return align_up(first + region, alignment) - first;
-}
-
-// Cuts [from, from + regions) out of a free span and returns it busy.
-Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
-  const bool dirty = span->dirty;
-  const bool reserved = span->reserved;
-  const std::uint64_t since = span->free.since;
-  const std::size_t total = span->regions;
-  AgeQueue::Place place = AgeQueue::place_of(span);
-  make_busy(span);
-  Descriptor* head = span + from;
-  head->arena = span->arena;
-  head->regions = static_cast<std::uint32_t>(regions);
-  if (from + regions < total) {
-    Descriptor* tail = head + regions;
-    tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since, place, reserved);
-    place.newer = tail;
-  }
-  if (from > 0) make_free(span, from, dirty, since, place, reserved);
-  return head;
-}
-
-Descriptor* take_fit(SpanTree& tree, std::size_t regions, std::size_t alignment) {
-  // The best fit may happen to be aligned; else one is needed that has an aligned part for sure.
-  for (const std::size_t size : {regions, regions + alignment - 1}) {
-    Descriptor* span = tree.best_fit(size);
-    if (span == nullptr) return nullptr;
-    const std::size_t region = region_of(span);
-    const std::size_t from = aligned_region(arena_of(span), region, alignment) - region;
-    if (from + regions <= span->regions) return cut_out(span, from, regions);
-  }
-  return nullptr;
-}
-
-Descriptor* take_frontier_of(std::size_t number, std::size_t regions, std::size_t alignment) {
-  Arena& arena = arenas[number];
-  const std::size_t old_frontier = arena.frontier;
-  const std::size_t region = aligned_region(arena, old_frontier, alignment);
-  if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
-  if (region > old_frontier) {
-    Descriptor* skipped = arena.descriptor(old_frontier);
-    skipped->arena = static_cast<std::uint8_t>(number);
-    skipped->regions = static_cast<std::uint32_t>(region - old_frontier);
-    insert_coalesced(skipped, false, 0);
-  }
-  Descriptor* head = arena.descriptor(region);
-  head->arena = static_cast<std::uint8_t>(number);
-  head->regions = static_cast<std::uint32_t>(regions);
-  return head;
-}
-
-Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (Descriptor* head = take_frontier_of(i, regions, alignment)) return head;
-  }
-  return nullptr;
-}
-
-// Where what is free from `from` on ends, or something from `enough` on. Beyond the frontier all is
-// free. Free spans of both kinds alternate, so this is one step for each that is taken.
-std::size_t free_until(const Arena& arena, std::size_t from, std::size_t enough) {
-  while (from < enough && from < arena.frontier) {
-    const Descriptor* next = arena.descriptor(from);
-    if (!next->is_free) return from;
-    from += next->regions;
-  }
-  return enough;
-}
-
-// Whether some arena has address space left for it.
-bool has_room(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (aligned_region(arenas[i], arenas[i].frontier, alignment) + regions <= arenas[i].regions) {
-      return true;
-    }
-  }
-  return false;
-}
 
 // ---- purging -----------------------------------------------------------------------------------
 
@@ -247,10 +37,11 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   }
 }
 
-// Purges the oldest dirty span, without the lock while the system works. False when that failed.
-bool purge_oldest(std::size_t& purged_bytes) {
-  Descriptor* span = waiting.oldest();
-  make_busy(span);
+// Purges the oldest dirty span, or so much of it, without the lock while the system works. False
+// when that failed.
+bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
+  const std::size_t some = std::min<std::size_t>(waiting.oldest()->regions, most);
+  Descriptor* span = cut_out(waiting.oldest(), waiting.oldest()->regions - some, some);
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
@@ -289,6 +80,10 @@ std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed)
 
 // A control group's limit is asked for when so much waits: few programs need to know it.
 constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
+// A larger share makes no sense; the product must not overflow.
+constexpr std::uint64_t kMostShare = 1000;
+// Less waste than this is not worth a system call.
+constexpr std::size_t kLeastWaste = (std::size_t{16} << 20) >> kRegionShift;
 // Of such a limit so much may be dirty.
 constexpr std::size_t kDirtyShare = 8;
 
@@ -306,6 +101,20 @@ HAK_COLD void ask_group() {
 bool too_many() {
   return dirty_bytes() > std::min<std::size_t>(config::dirty_limit(),
                                                group_dirty_limit.load(std::memory_order_relaxed));
+}
+
+// Fresh memory was taken as nothing dirty fitted: what waits for no use is bounded by what the heap
+// needed so far.
+void bound_waste() {
+  const std::size_t used = regions_ever_used.load(std::memory_order_relaxed) - free_regions;
+  most_used = std::max(most_used, used);
+  const std::size_t share = most_used * std::min(config::dirty_share(), kMostShare) / 100;
+  const std::size_t allowed = most_used + std::max(share, kLeastWaste);
+  std::size_t purged = 0;
+  while (waiting.oldest() != nullptr) {
+    const std::size_t resident = used + dirty_regions.load(std::memory_order_relaxed);
+    if (resident <= allowed || !purge_oldest(purged, resident - allowed)) break;
+  }
 }
 
 // Whether so many more bytes may be resident, as far as that is known here. There is a limit.
@@ -340,8 +149,14 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) {
     return {nullptr, false};
   }
-  if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
-  if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
+  Descriptor* fresh = alignment == 1 ? take_extended(regions) : nullptr;
+  const bool zero = fresh == nullptr;
+  if (fresh == nullptr) fresh = take_fit(clean_spans, regions, alignment);
+  if (fresh == nullptr) fresh = take_frontier(regions, alignment);
+  if (fresh != nullptr) {
+    bound_waste();
+    return {fresh, zero};
+  }
   if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
   // Purged neighbours merge: worth a try before the arena is called full.
   purge_while([](const Descriptor*) { return true; });
@@ -401,14 +216,8 @@ bool span_grow(Descriptor* head, std::size_t regions) {
     return false;
   }
   const std::size_t new_end = region_of(head) + regions;
-  const std::size_t old_frontier = arena.frontier;
   if (new_end > free_until(arena, end, new_end)) return false;
-  if (new_end > old_frontier && !arena_advance(arena, new_end)) return false;
-  for (std::size_t at = end; at < std::min(new_end, old_frontier);) {
-    Descriptor* next = arena.descriptor(at);
-    at += next->regions;
-    cut_out(next, 0, std::min<std::size_t>(next->regions, new_end - region_of(next)));
-  }
+  if (!take_free(arena, arena.descriptor(end), end, new_end)) return false;
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
 }

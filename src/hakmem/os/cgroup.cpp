@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <initializer_list>
 
 namespace hakmem::os {
 namespace {
 
 constexpr std::size_t kLongestPath = 1024;
+// v1 says "no limit" by a number of nearly 2^63.
+constexpr std::size_t kNoLimit = SIZE_MAX / 4;
 
 // What the file holds, as far as it fits, ended by a 0. Empty when it cannot be read.
 template <std::size_t kSize>
@@ -60,25 +63,48 @@ struct Path {
   }
 };
 
-std::size_t limit_of(const char* groups, const char* root) {
-  // One line a hierarchy; that of v2 has the number 0 and no controllers.
-  const char* line = groups;
-  while (strncmp(line, "0::", 3) != 0) {
-    line = strchr(line, '\n');
-    if (line == nullptr) return SIZE_MAX;
-    ++line;
-  }
-  const char* group = line + 3;
+// The least number in these files of a group and of those above it, up to where they are mounted.
+std::size_t least_above(const char* root, const char* hierarchy, const char* group,
+                        std::initializer_list<const char*> files) {
   Path path{};
-  const std::size_t root_length = strlen(root);
-  if (!path.append(root, root_length) || !path.append(group, strcspn(group, "\n"))) return SIZE_MAX;
+  if (!path.append(root, strlen(root)) || !path.append(hierarchy, strlen(hierarchy)))
+    return SIZE_MAX;
+  const std::size_t root_length = path.length;
+  if (!path.append(group, strcspn(group, "\n"))) return SIZE_MAX;
   std::size_t least = SIZE_MAX;
   for (;;) {
     while (path.length > root_length && path.text[path.length - 1] == '/') --path.length;
-    least = std::min({least, path.number_in("/memory.max"), path.number_in("/memory.high")});
+    for (const char* file : files) least = std::min(least, path.number_in(file));
     if (path.length <= root_length) return least;
     while (path.length > root_length && path.text[path.length - 1] != '/') --path.length;
   }
+}
+
+// Whether the words between commas, up to a colon, have that of memory among them.
+bool names_memory(const char* controllers) {
+  for (;; ++controllers) {
+    const std::size_t length = strcspn(controllers, ",:\n");
+    if (length == 6 && strncmp(controllers, "memory", 6) == 0) return true;
+    controllers += length;
+    if (*controllers != ',') return false;
+  }
+}
+
+// One line a hierarchy, NUMBER:CONTROLLERS:GROUP; that of v2 has the number 0 and no controllers.
+std::size_t limit_of(const char* groups, const char* root) {
+  std::size_t least = SIZE_MAX;
+  for (const char* line = groups; line != nullptr; line = strchr(line, '\n')) {
+    if (*line == '\n') ++line;
+    const char* controllers = strchr(line, ':');
+    const char* group = controllers != nullptr ? strchr(controllers + 1, ':') : nullptr;
+    if (group == nullptr) break;
+    if (strncmp(line, "0::", 3) == 0) {
+      least = std::min(least, least_above(root, "", group + 1, {"/memory.max", "/memory.high"}));
+    } else if (names_memory(controllers + 1)) {
+      least = std::min(least, least_above(root, "/memory", group + 1, {"/memory.limit_in_bytes"}));
+    }
+  }
+  return least < kNoLimit ? least : SIZE_MAX;
 }
 
 }  // namespace

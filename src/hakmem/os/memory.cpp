@@ -197,9 +197,11 @@ bool mostly_resident(void* p, std::size_t bytes) {
   return resident >= kSamples * kPages / 2;
 }
 
-void refuse_huge_pages(void* p, std::size_t bytes) {
+void advise(void* p, std::size_t bytes, Advice advice) {
   const KeepErrno keep;
-  if (may_call()) madvise(p, bytes, MADV_NOHUGEPAGE);
+  // The headers may be older than the kernel: MADV_POPULATE_WRITE, MADV_COLLAPSE.
+  constexpr int kAdvice[] = {MADV_NOHUGEPAGE, MADV_HUGEPAGE, 23, 25};
+  if (may_call()) madvise(p, bytes, kAdvice[static_cast<int>(advice)]);
 }
 
 std::size_t resident_bytes(const void* p, std::size_t bytes) {

@@ -50,8 +50,10 @@ void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 // Whether most pages seem to be resident, judged by some of them: a guess.
 bool mostly_resident(void* p, std::size_t bytes);
 
-// Keeps transparent huge pages out of a range.
-void refuse_huge_pages(void* p, std::size_t bytes);
+// Transparent huge pages out of a range, into it where it is touched, or in place of the pages that
+// are there; or fresh pages all at once. Where the system does not know it, nothing happens.
+enum class Advice { no_huge_pages, huge_pages, populate, collapse };
+void advise(void* p, std::size_t bytes, Advice advice);
 
 // How many bytes of a range are in memory now. Pages that were only read may count, although
 // nothing is behind them. 0 where the system does not say.
