@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/states.hpp"
@@ -89,6 +90,11 @@ bool take_up_wires(Magazine& m, unsigned slot) {
 // Returns the `count` objects that lie longest in the array.
 void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   const unsigned kept = held(slot, m) - count;
+  // Those of a slab go back together.
+  if (config::flush_order() != 0) {
+    std::sort(m.words + 1, m.words + 1 + (config::flush_order() == 1 ? count : count + kept),
+              std::greater<>());
+  }
   heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
   memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
   cache.words[slot] = m.words + kept;
@@ -183,6 +189,13 @@ std::size_t budget() {
   const std::uint32_t threads = heaps > parked ? heaps - parked : 1;
   const std::size_t full = config::cache_budget();
   return threads <= kFullBudgets ? full : full * kFullBudgets / threads;
+}
+
+// What the next refill asks for.
+unsigned batch_of(const Magazine& m, unsigned c) {
+  const std::uint64_t fixed = config::carve_batch();
+  return fixed == 0 ? m.batch
+                    : static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
 }
 
 // Doubles an array, within the class's bound and the thread's budget.
@@ -311,8 +324,9 @@ void* cache_refill(unsigned slot) {
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
   const bool memory_waits = note_visit(m);
-  if (m.batch > m.capacity / 2 + 1) grow(m, slot);
-  const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
+  const unsigned batch = batch_of(m, c);
+  if (batch > m.capacity / 2U + 1) grow(m, slot);
+  const unsigned wanted = std::min<unsigned>(batch, m.capacity / 2 + 1);
   m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
   void** end = m.words + 1 + wanted;
   const unsigned got = heap_refill(current_heap, kSizeClasses[c], end, wanted);
