@@ -194,8 +194,9 @@ std::size_t budget() {
 // What the next refill asks for.
 unsigned batch_of(const Magazine& m, unsigned c) {
   const std::uint64_t fixed = config::carve_batch();
-  return fixed == 0 ? m.batch
-                    : static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
+  return fixed == 0
+             ? m.batch
+             : static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
 }
 
 // Doubles an array, within the class's bound and the thread's budget.
