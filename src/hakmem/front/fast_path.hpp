@@ -88,9 +88,45 @@ HAK_INLINE void* allocate(std::size_t size) {
   return Slow(size);
 }
 
+// Objects that were freed and are in no array yet.
+struct FreeBuffer {
+  static constexpr unsigned kMost = 16;
+  static constexpr unsigned kMostClassified = 8;
+  unsigned first;  // 0, or of a thread that is ending so many that each object goes at once
+  unsigned count;
+  void* pointers[kMost];
+  std::uint8_t slots[kMostClassified];
+};
+extern constinit thread_local FreeBuffer free_buffer HAK_TLS_MODEL;
+
+void free_buffer_flush();
+
+HAK_INLINE void deallocate_now(void* p);
+
+HAK_INLINE void deallocate_classified(void* p) {
+  const std::size_t slot = region_id_of(p) ^ cache.tag;
+  if (HAK_UNLIKELY(slot >= kSlots)) return free_slow(p, slot);
+  FreeBuffer& buffer = free_buffer;
+  buffer.pointers[buffer.count] = p;
+  buffer.slots[buffer.count] = static_cast<std::uint8_t>(slot);
+  if (HAK_UNLIKELY(++buffer.count == FreeBuffer::kMostClassified)) free_buffer_flush();
+}
+
+HAK_INLINE void deallocate_later(void* p) {
+  FreeBuffer& buffer = free_buffer;
+  buffer.pointers[buffer.count] = p;
+  if (HAK_UNLIKELY(++buffer.count >= FreeBuffer::kMost)) free_buffer_flush();
+}
+
+HAK_INLINE void deallocate(void* p) {
+  if (config::free_batch() == 1) return deallocate_classified(p);
+  if (config::free_batch() == 2) return deallocate_later(p);
+  deallocate_now(p);
+}
+
 // Cost of a hit: 19 instructions, three branches, two stores, no call. The region id says in one
 // comparison that the object is this thread's, and its class.
-HAK_INLINE void deallocate(void* p) {
+HAK_INLINE void deallocate_now(void* p) {
   // As wide as an address, so that nothing has to be extended: one instruction less.
   const std::size_t slot = region_id_of(p) ^ cache.tag;
   if (HAK_LIKELY(slot < kSlots)) {
@@ -101,6 +137,14 @@ HAK_INLINE void deallocate(void* p) {
     }
   }
   free_slow(p, slot);
+}
+
+// `size` is what the object was asked for with.
+HAK_INLINE void deallocate_sized(void* p, std::size_t size) {
+  if (config::sized_delete() != 0 && HAK_LIKELY(p != nullptr && size <= kMaxTiny)) {
+    if (HAK_LIKELY(unified_cache_push(kTinyRoute[(size + kTinyStep - 1) / kTinyStep], p))) return;
+  }
+  deallocate(p);
 }
 
 }  // namespace hakmem

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/fast_path.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"
@@ -361,6 +362,7 @@ void cache_overflow(unsigned slot, void* p) {
 }
 
 void cache_flush_all() {
+  free_buffer_flush();
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);

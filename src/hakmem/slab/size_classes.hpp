@@ -20,6 +20,7 @@
 #include "hakmem/arena/region_map.hpp"
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"
+#include "hakmem/config/options.hpp"
 
 namespace hakmem {
 
@@ -104,8 +105,11 @@ inline constexpr std::array<SizeClass, kSlots> kSlotClasses = [] {
 constexpr unsigned class_of_size(std::size_t size) {
   if (size <= 128) return size == 0 ? 0 : static_cast<unsigned>((size - 1) / 16);
   const auto doubling = static_cast<unsigned>(std::bit_width(size - 1)) - 8;
-  return 8 + doubling * 4 +
-         static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
+  const unsigned c =
+      8 + doubling * 4 +
+      static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
+  // With two steps the lower class of each pair is not used.
+  return config::frozen_value("HAKMEM_CLASS_STEPS", 4) == 2 ? c | 1 : c;
 }
 
 // The class for an alignment (a power of two); kClasses when only a span will do.
