@@ -25,7 +25,9 @@ const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index
 
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
   span->slot = k.slot;
-  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine);
+  span->start =
+      static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine) +
+      (k.slot < slot_of_class(kOrdinaryClasses) ? kBeforeFirst : 0);
   span->slab = SlabState{};
   for (unsigned i = 1; i < k.regions; ++i) span[i].slab.given = 0;
   LocalBits bits(span);
