@@ -149,6 +149,21 @@ TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
       {{"HAKMEM_SEGMENT_SLABS", "4"}});
 }
 
+TEST(HeapTest, TheColourStepSaysHowFarApartSlabsStart) {
+  for (const unsigned step : {0u, 5u}) {
+    in_child(
+        [step] {
+          Heap* heap = new_heap();
+          const SizeClass& k = kSizeClasses[16];
+          for (unsigned i = 0; i < 3; ++i) {
+            EXPECT_EQ(slab_at(take_slabs(heap, 16, 1).front())->start,
+                      i * step % k.colours * kCacheLine);
+          }
+        },
+        {{"HAKMEM_COLOUR_STEP", std::to_string(step).c_str()}});
+  }
+}
+
 // ---- parking, ids -------------------------------------------------------------------------------
 
 TEST(Registry, IdsAreDenseAndFindTheirHeaps) {

@@ -36,7 +36,7 @@ void* out_of_memory() {
 std::size_t usable_of_slab(const void* p, RegionId id) {
   Descriptor* slab = slab_of(p, id);
   slab_index_checked(slab, p);
-  return class_of(slab).size - kHeaderBytes;
+  return class_of(slab).size;
 }
 
 [[noreturn]] void fail_invalid(const void* p) {
@@ -138,9 +138,7 @@ std::size_t entry_usable_size(const void* p) {
 
 std::size_t entry_good_size(std::size_t size) {
   if (size > kMaxObjectBytes) return 0;
-  return size <= kMaxSmall - kHeaderBytes
-             ? kSizeClasses[class_of_size(size + kHeaderBytes)].size - kHeaderBytes
-             : large_good_size(size);
+  return size <= kMaxSmall ? kSizeClasses[class_of_size(size)].size : large_good_size(size);
 }
 
 std::size_t entry_collect(bool force) {

@@ -119,8 +119,8 @@ HAK_EXPORT void* operator new[](size_t n, align_val_t a, const nothrow_t&) noexc
 
 HAK_EXPORT void operator delete(void* p) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete[](void* p) noexcept { deallocate(p); }
-HAK_EXPORT void operator delete(void* p, size_t n) noexcept { deallocate_sized(p, n); }
-HAK_EXPORT void operator delete[](void* p, size_t n) noexcept { deallocate_sized(p, n); }
+HAK_EXPORT void operator delete(void* p, size_t) noexcept { deallocate(p); }
+HAK_EXPORT void operator delete[](void* p, size_t) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete(void* p, const nothrow_t&) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete(void* p, align_val_t) noexcept { deallocate(p); }

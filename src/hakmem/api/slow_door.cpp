@@ -58,18 +58,11 @@ LargeObject object_of_span(std::size_t size, std::size_t alignment, Heap* heap) 
 
 }  // namespace
 
-HAK_INLINE void* with_header(void* p, unsigned c) {
-  if (kHeader != 0 && address_of(p) % kRegionBytes != 0) {
-    tiny_region_id_write_header_of(p, slot_of_class(c));
-  }
-  return p;
-}
-
 void* allocate_of_class(unsigned c) {
   void* p = object_of_class(c);
-  if (HAK_LIKELY(p != nullptr)) return with_header(p, c);
+  if (HAK_LIKELY(p != nullptr)) return p;
   gather_everything();
-  return with_header(object_of_class(c), c);
+  return object_of_class(c);
 }
 
 LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
@@ -83,15 +76,13 @@ void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
   const unsigned c = class_of_aligned(size, alignment);
   if (c == kClasses) return allocate_of_span(size, alignment, heap).p;
   void* p = shared_allocate(heap, c);
-  if (HAK_LIKELY(p != nullptr)) return with_header(p, c);
+  if (HAK_LIKELY(p != nullptr)) return p;
   gather_everything();
-  return with_header(shared_allocate(heap, c), c);
+  return shared_allocate(heap, c);
 }
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
-  if (HAK_LIKELY(size <= kMaxSmall - kHeaderBytes)) {
-    return allocate_of_class(class_of_size(size + kHeaderBytes));
-  }
+  if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
   return allocate_of_span(size, kMinAlignment).p;
 }
 

@@ -22,32 +22,6 @@ constexpr Cache fresh_cache() {
 
 constinit thread_local Cache cache HAK_TLS_MODEL = fresh_cache();
 
-constinit thread_local FreeBuffer free_buffer HAK_TLS_MODEL{};
-
-void free_buffer_flush() {
-  FreeBuffer& buffer = free_buffer;
-  const unsigned count = buffer.count;
-  buffer.count = buffer.first;
-  if (config::free_batch() == 1) {
-    for (unsigned i = 0; i < count; ++i) {
-      void* p = buffer.pointers[i];
-      if (!unified_cache_push(buffer.slots[i], p)) free_slow(p, buffer.slots[i]);
-    }
-    return;
-  }
-  std::size_t slots[FreeBuffer::kMost];
-  for (unsigned i = 0; i < count; ++i) slots[i] = region_id_of(buffer.pointers[i]) ^ cache.tag;
-  for (unsigned i = 0; i < count; ++i) {
-    // A free through the slow door may give the thread a heap, and so a tag.
-    void* p = buffer.pointers[i];
-    if (HAK_UNLIKELY(slots[i] >= kSlots)) {
-      deallocate_now(p);
-    } else if (HAK_UNLIKELY(!unified_cache_push(slots[i], p))) {
-      free_slow(p, slots[i]);
-    }
-  }
-}
-
 void* tiny_c7_ultra_alloc(unsigned slot) { return unified_cache_pop(slot); }
 
 bool tiny_c7_ultra_free(unsigned slot, void* p) { return unified_cache_push(slot, p); }

@@ -58,44 +58,22 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 
 // ---- the two fast paths -------------------------------------------------------------------------
 
-HAK_INLINE void tiny_region_id_write_header_of(void* p, unsigned slot) {
-  auto* header = static_cast<unsigned char*>(p) - 1;
-  const auto value = static_cast<unsigned char>(kHeaderMark | slot);
-  if (kHeader == 4 && *header == value) return;
-  *header = value;
-}
-
-// Pops and writes the header before (1, 3, 4) or behind (2) the store of the top.
-HAK_INLINE void* pop_with_header(unsigned slot) {
-  void** top = cache.words[slot];
-  void* p = *top;
-  if (HAK_UNLIKELY(p == nullptr)) return p;
-  if (kHeader == 2) cache.words[slot] = top - 1;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  tiny_region_id_write_header_of(p, slot);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (kHeader != 2) cache.words[slot] = top - 1;
-  return p;
-}
-
 // size <= kMaxTiny. Null: the slow door.
 HAK_INLINE void* tiny_alloc(std::size_t size) {
-  const unsigned slot = kTinyRoute[(size + kHeaderBytes + kTinyStep - 1) / kTinyStep];
-  if (kHeader != 0) return pop_with_header(slot);
+  const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
   if (takes_c7_ultra_call(slot)) return tiny_c7_ultra_alloc(slot);
   return unified_cache_pop(slot);
 }
 
 // kMaxTiny < size <= kMaxSmall. Null: the slow door.
 HAK_INLINE void* small_alloc(std::size_t size) {
-  const unsigned slot = kSmallRoute[(size + kHeaderBytes + kSmallStep - 1) / kSmallStep];
-  return kHeader != 0 ? pop_with_header(slot) : unified_cache_pop(slot);
+  return unified_cache_pop(kSmallRoute[(size + kSmallStep - 1) / kSmallStep]);
 }
 
 // malloc without errno. `Slow` is what to do when the cache cannot serve.
 template <void* (*Slow)(std::size_t)>
 HAK_NOINLINE void* allocate_above_tiny(std::size_t size) {
-  if (HAK_LIKELY(size <= kMaxSmall - kHeaderBytes)) {
+  if (HAK_LIKELY(size <= kMaxSmall)) {
     if (void* p = small_alloc(size); HAK_LIKELY(p != nullptr)) return p;
   }
   return Slow(size);
@@ -104,71 +82,15 @@ HAK_NOINLINE void* allocate_above_tiny(std::size_t size) {
 // Cost of a hit: 14 instructions, two branches, one store, no call.
 template <void* (*Slow)(std::size_t)>
 HAK_INLINE void* allocate(std::size_t size) {
-  if (HAK_UNLIKELY(size > kMaxTiny - kHeaderBytes)) return allocate_above_tiny<Slow>(size);
+  if (HAK_UNLIKELY(size > kMaxTiny)) return allocate_above_tiny<Slow>(size);
   void* p = tiny_alloc(size);
   if (HAK_LIKELY(p != nullptr)) return p;
   return Slow(size);
 }
 
-// Objects that were freed and are in no array yet.
-struct FreeBuffer {
-  static constexpr unsigned kMost = 16;
-  static constexpr unsigned kMostClassified = 8;
-  unsigned first;  // 0, or of a thread that is ending so many that each object goes at once
-  unsigned count;
-  void* pointers[kMost];
-  std::uint8_t slots[kMostClassified];
-};
-extern constinit thread_local FreeBuffer free_buffer HAK_TLS_MODEL;
-
-void free_buffer_flush();
-
-HAK_INLINE void deallocate_now(void* p);
-HAK_INLINE void deallocate_by_header(void* p);
-
-HAK_INLINE void deallocate_classified(void* p) {
-  const std::size_t slot = region_id_of(p) ^ cache.tag;
-  if (HAK_UNLIKELY(slot >= kSlots)) return free_slow(p, slot);
-  FreeBuffer& buffer = free_buffer;
-  buffer.pointers[buffer.count] = p;
-  buffer.slots[buffer.count] = static_cast<std::uint8_t>(slot);
-  if (HAK_UNLIKELY(++buffer.count == FreeBuffer::kMostClassified)) free_buffer_flush();
-}
-
-HAK_INLINE void deallocate_later(void* p) {
-  FreeBuffer& buffer = free_buffer;
-  buffer.pointers[buffer.count] = p;
-  if (HAK_UNLIKELY(++buffer.count >= FreeBuffer::kMost)) free_buffer_flush();
-}
-
-HAK_INLINE void deallocate(void* p) {
-  if (kHeader != 0) return deallocate_by_header(p);
-  if (config::free_batch() == 1) return deallocate_classified(p);
-  if (config::free_batch() == 2) return deallocate_later(p);
-  deallocate_now(p);
-}
-
-// The header says the class; whose the object is nobody asks before it is flushed. Objects at the
-// start of a region have none: what lies before them may not be ours.
-HAK_INLINE void deallocate_by_header(void* p) {
-  const std::uintptr_t offset = address_of(p) - arena_window.base.load(std::memory_order_relaxed);
-  if (HAK_LIKELY(offset < arena_window.bytes.load(std::memory_order_relaxed))) {
-    const auto* header = static_cast<unsigned char*>(p) - 1;
-    if (kHeader == 3) {
-      const std::size_t at_start = offset % kRegionBytes == 0;
-      const std::size_t slot = (std::size_t{header[at_start]} ^ kHeaderMark) | at_start << 8;
-      if (HAK_LIKELY(slot < kSlots) && HAK_LIKELY(unified_cache_push(slot, p))) return;
-    } else if (HAK_LIKELY(offset % kRegionBytes != 0) && HAK_LIKELY((*header & kHeaderMark) != 0)) {
-      const std::size_t slot = *header ^ kHeaderMark;
-      if (HAK_LIKELY(slot < kSlots) && HAK_LIKELY(unified_cache_push(slot, p))) return;
-    }
-  }
-  free_slow(p, region_id_of(p) ^ cache.tag);
-}
-
 // Cost of a hit: 19 instructions, three branches, two stores, no call. The region id says in one
 // comparison that the object is this thread's, and its class.
-HAK_INLINE void deallocate_now(void* p) {
+HAK_INLINE void deallocate(void* p) {
   // As wide as an address, so that nothing has to be extended: one instruction less.
   const std::size_t slot = region_id_of(p) ^ cache.tag;
   if (HAK_LIKELY(slot < kSlots)) {
@@ -179,14 +101,6 @@ HAK_INLINE void deallocate_now(void* p) {
     }
   }
   free_slow(p, slot);
-}
-
-// `size` is what the object was asked for with.
-HAK_INLINE void deallocate_sized(void* p, std::size_t size) {
-  if (config::sized_delete() != 0 && HAK_LIKELY(p != nullptr && size <= kMaxTiny)) {
-    if (HAK_LIKELY(unified_cache_push(kTinyRoute[(size + kTinyStep - 1) / kTinyStep], p))) return;
-  }
-  deallocate(p);
 }
 
 }  // namespace hakmem

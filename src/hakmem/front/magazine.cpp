@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "hakmem/config/options.hpp"
-#include "hakmem/front/fast_path.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"
@@ -91,11 +89,6 @@ bool take_up_wires(Magazine& m, unsigned slot) {
 // Returns the `count` objects that lie longest in the array.
 void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   const unsigned kept = held(slot, m) - count;
-  // Those of a slab go back together.
-  if (config::flush_order() != 0) {
-    std::sort(m.words + 1, m.words + 1 + (config::flush_order() == 1 ? count : count + kept),
-              std::greater<>());
-  }
   heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
   memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
   cache.words[slot] = m.words + kept;
@@ -362,7 +355,6 @@ void cache_overflow(unsigned slot, void* p) {
 }
 
 void cache_flush_all() {
-  free_buffer_flush();
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);

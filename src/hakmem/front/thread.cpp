@@ -1,7 +1,6 @@
 #include "hakmem/front/thread.hpp"
 
 #include "hakmem/config/options.hpp"
-#include "hakmem/front/fast_path.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/heap/registry.hpp"
 
@@ -34,8 +33,6 @@ ThreadState* kept_state(Heap* heap) {
 
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
-    if (next == Cache::Phase::gone) free_buffer.first = FreeBuffer::kMost - 1;
-    free_buffer_flush();
     cache_put_away();
     ThreadState* state = cache.thread;
     Heap* heap = current_heap;

@@ -8,7 +8,6 @@
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
-#include "hakmem/os/memory.hpp"
 
 namespace hakmem {
 namespace {
@@ -45,9 +44,6 @@ Descriptor* take_span(Heap* heap, const SizeClass& k) {
     segment = span_allocate(k.regions * ahead, k.regions).head;
     if (segment == nullptr && ahead > 1) segment = span_allocate(k.regions, k.regions).head;
     if (segment == nullptr) return nullptr;
-    if (config::segment_populate() != 0) {
-      os::populate(memory_of(segment), segment->regions * kRegionBytes);
-    }
   }
   Descriptor* span = segment;
   segment = span->regions > k.regions ? span_split(span, k.regions) : nullptr;
@@ -65,7 +61,6 @@ Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
   Descriptor* span = take_span(heap, k);
   if (span == nullptr) return nullptr;
   slab_create(span, k, heap->id, bin.colour++);
-  if (config::precarve() != 0) slab_precarve(span);
   bin.add(span);
   return span;
 }

@@ -102,7 +102,6 @@ void delist(Descriptor* head) {
 Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignment, Heap* heap) {
   head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
   head->start = head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
-  if (kHeader != 0 && head->start != 0) memory_of(head)[head->start - 1] = 0;
   head->large.heap = 0;
   head->large.apart = nullptr;
   head->large.copied_at = 0;

@@ -20,7 +20,6 @@
 #include "hakmem/arena/region_map.hpp"
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"
-#include "hakmem/config/options.hpp"
 
 namespace hakmem {
 
@@ -36,13 +35,6 @@ inline constexpr std::size_t kLeastAlignedClass = 128;
 inline constexpr unsigned kBands = 8;
 inline constexpr unsigned kFirstC7Class = 16;
 inline constexpr unsigned kLastC7Class = 19;
-
-// The experiment of a header on each object: one byte before it, which is the last of its
-// neighbour.
-inline constexpr unsigned kHeader = config::frozen_value("HAKMEM_HEADER", 0);
-inline constexpr std::size_t kHeaderBytes = kHeader != 0 ? 1 : 0;
-inline constexpr std::uint32_t kBeforeFirst = kHeader != 0 ? kCacheLine : 0;
-inline constexpr unsigned kHeaderMark = 0x80;
 
 constexpr unsigned slot_of_class(unsigned c) { return c / 4 * 8 + c % 4; }
 constexpr unsigned class_of_slot(unsigned slot) { return slot / 8 * 4 + slot % 4; }
@@ -83,11 +75,10 @@ constexpr SizeClass make_class(unsigned c) {
   const auto slab_bytes = static_cast<std::uint32_t>(k.regions * kRegionBytes);
   const bool coloured = c < kOrdinaryClasses;
   const std::uint32_t reserved = coloured && k.size <= kColouredUpTo ? kLeastColourBytes : 0;
-  const std::uint32_t before = coloured ? kBeforeFirst : 0;
-  k.capacity = static_cast<std::uint16_t>((slab_bytes - reserved - before) / k.size);
+  k.capacity = static_cast<std::uint16_t>((slab_bytes - reserved) / k.size);
   k.words = static_cast<std::uint16_t>((k.capacity + 63) / 64);
   const std::uint32_t slack = slab_bytes - k.capacity * k.size;
-  k.colours = static_cast<std::uint16_t>(coloured ? (slack - before) / kCacheLine + 1 : 1);
+  k.colours = static_cast<std::uint16_t>(coloured ? slack / kCacheLine + 1 : 1);
   k.reciprocal = ((std::uint64_t{1} << kReciprocalShift) + k.size - 1) / k.size;
   return k;
 }
@@ -113,16 +104,12 @@ inline constexpr std::array<SizeClass, kSlots> kSlotClasses = [] {
 constexpr unsigned class_of_size(std::size_t size) {
   if (size <= 128) return size == 0 ? 0 : static_cast<unsigned>((size - 1) / 16);
   const auto doubling = static_cast<unsigned>(std::bit_width(size - 1)) - 8;
-  const unsigned c =
-      8 + doubling * 4 +
-      static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
-  // With two steps the lower class of each pair is not used.
-  return config::frozen_value("HAKMEM_CLASS_STEPS", 4) == 2 ? c | 1 : c;
+  return 8 + doubling * 4 +
+         static_cast<unsigned>((size - 1 - (std::size_t{128} << doubling)) >> (5 + doubling));
 }
 
 // The class for an alignment (a power of two); kClasses when only a span will do.
 constexpr unsigned class_of_aligned(std::size_t size, std::size_t alignment) {
-  size += kHeaderBytes;
   if (size > kMaxSmall || alignment > kMaxSmall) return kClasses;
   if (alignment <= kMinAlignment) return class_of_size(size);
   if (alignment <= kCacheLine) {

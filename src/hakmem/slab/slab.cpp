@@ -25,9 +25,7 @@ const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index
 
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
   span->slot = k.slot;
-  span->start =
-      static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine) +
-      (k.slot < slot_of_class(kOrdinaryClasses) ? kBeforeFirst : 0);
+  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine);
   span->slab = SlabState{};
   for (unsigned i = 1; i < k.regions; ++i) span[i].slab.given = 0;
   LocalBits bits(span);
@@ -90,16 +88,6 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   slab->slab.frontier = static_cast<std::uint16_t>(frontier);
   slab->slab.rest = Rest::busy;
   return count;
-}
-
-void slab_precarve(Descriptor* slab) {
-  const SizeClass& k = class_of(slab);
-  LocalBits bits(slab);
-  for (unsigned w = 0; w < k.words; ++w) {
-    const unsigned left = k.capacity - w * 64;
-    bits.store(w, left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1);
-  }
-  slab->slab.frontier = slab->slab.free = k.capacity;
 }
 
 unsigned slab_index_checked(const Descriptor* slab, const void* p) {

@@ -34,9 +34,6 @@ void slab_destroy(Descriptor* slab);
 unsigned slab_take(Descriptor* slab, void** end, unsigned count);
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
 
-// Carves a new slab whole: all its objects count as used before and returned.
-void slab_precarve(Descriptor* slab);
-
 // Where `p` lies: its slab, and how far behind the slab's first byte. No slab: null. Any thread;
 // the answer holds as long as the caller knows an object of the slab to be alive.
 struct SlabPlace {
