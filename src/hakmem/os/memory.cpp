@@ -202,6 +202,15 @@ void refuse_huge_pages(void* p, std::size_t bytes) {
   if (may_call()) madvise(p, bytes, MADV_NOHUGEPAGE);
 }
 
+void populate(void* p, std::size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  const KeepErrno keep;
+  if (may_call()) madvise(p, bytes, MADV_POPULATE_WRITE);
+#else
+  static_cast<void>(p), static_cast<void>(bytes);
+#endif
+}
+
 std::size_t resident_bytes(const void* p, std::size_t bytes) {
   const KeepErrno keep;
   const auto page =

@@ -50,6 +50,10 @@ void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 // Whether most pages seem to be resident, judged by some of them: a guess.
 bool mostly_resident(void* p, std::size_t bytes);
 
+// Asks for all pages of accessible memory at once. Where the system does not do it they come one by
+// one, as they are touched.
+void populate(void* p, std::size_t bytes);
+
 // Keeps transparent huge pages out of a range.
 void refuse_huge_pages(void* p, std::size_t bytes);
 
