@@ -165,7 +165,7 @@ TEST(HeapTest, AClassThatGrowsGetsItsPagesAtOnce) {
         const std::size_t all = os::resident_bytes(page, os::page_size()) != 0 ? kRegionBytes : 0;
         EXPECT_EQ(resident, (std::vector<std::size_t>{0, 0, all, all}));
       },
-      {{"HAKMEM_POPULATE_FROM", "2"}});
+      {{"HAKMEM_POPULATE_FROM", "2"}, {"HAKMEM_SEGMENT_SLABS", "1"}});
 }
 
 TEST(HeapTest, TheColourStepSaysHowFarApartSlabsStart) {
