@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "hakmem/os/memory.hpp"
 #include "heap_support.hpp"
 
 namespace hakmem {
@@ -147,6 +148,39 @@ TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
         EXPECT_EQ(span_statistics().used, 0u);
       },
       {{"HAKMEM_SEGMENT_SLABS", "4"}});
+}
+
+// Where the system does it at all (Linux 5.14).
+TEST(HeapTest, AClassThatGrowsGetsItsPagesAtOnce) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        std::vector<std::size_t> resident;
+        for (int i = 0; i < 4; ++i) {
+          const void* slab = memory_of(slab_at(take_slabs(heap, 16, 1).front()));
+          resident.push_back(os::resident_bytes(slab, kRegionBytes));
+        }
+        char* page = static_cast<char*>(os::map(os::page_size()));
+        os::populate(page, os::page_size());
+        const std::size_t all = os::resident_bytes(page, os::page_size()) != 0 ? kRegionBytes : 0;
+        EXPECT_EQ(resident, (std::vector<std::size_t>{0, 0, all, all}));
+      },
+      {{"HAKMEM_POPULATE_FROM", "2"}, {"HAKMEM_SEGMENT_SLABS", "1"}});
+}
+
+TEST(HeapTest, TheColourStepSaysHowFarApartSlabsStart) {
+  for (const unsigned step : {0u, 5u}) {
+    in_child(
+        [step] {
+          Heap* heap = new_heap();
+          const SizeClass& k = kSizeClasses[16];
+          for (unsigned i = 0; i < 3; ++i) {
+            EXPECT_EQ(slab_at(take_slabs(heap, 16, 1).front())->start,
+                      i * step % k.colours * kCacheLine);
+          }
+        },
+        {{"HAKMEM_COLOUR_STEP", std::to_string(step).c_str()}});
+  }
 }
 
 // ---- parking, ids -------------------------------------------------------------------------------

@@ -53,6 +53,20 @@ TEST(Magazines, EmptyAndShrinkWhereTheThreadIdles) {
       kBudget);
 }
 
+TEST(Magazines, ABatchMayBeFixed) {
+  in_child(
+      [] {
+        attach();
+        for (int i = 0; i < 320; ++i) take(kBusy);
+        // At most half an array, which doubles: 16 objects first.
+        EXPECT_EQ(counters(kBusy).carved, 16u + 10 * 32);
+        EXPECT_EQ(counters(kBusy).carves, 11u);
+        take(kElsewhere);
+        EXPECT_EQ(counters(kElsewhere).carved, 1u);  // 32 KiB at most
+      },
+      {{"HAKMEM_CARVE_BATCH", "32"}});
+}
+
 TEST(Magazines, GrowAnewAfterTheyShrank) {
   in_child(
       [] {

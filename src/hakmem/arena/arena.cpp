@@ -231,17 +231,8 @@ bool arena_add(std::size_t regions) {
 
 namespace {
 
-// What is asked for beyond need: pages of the next step at once, huge pages for what lies behind.
-void prepare_pages(Arena& arena, std::size_t old_end) {
-  const std::size_t end = arena.frontier << kRegionShift;
-  const std::size_t step = config::populate();
-  // Larger ones at once may never be touched.
-  if (end > arena.populated && end - old_end <= step) {
-    const std::size_t from = std::max(arena.populated, old_end);
-    arena.populated =
-        from + align_up(std::min(step, arena.memory.accessible - from), os::page_size());
-    os::advise(arena.base + from, arena.populated - from, os::Advice::populate);
-  }
+// Huge pages for what lies behind the frontier.
+void collapse_pages(Arena& arena, std::size_t old_end) {
   if (config::huge_pages() != kHugePagesCollapsed) return;
   // One run stays between: it may not be full yet.
   for (; arena.collapsed + 2 * kHugePage <= old_end; arena.collapsed += kHugePage) {
@@ -274,7 +265,7 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
   regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);
   const std::size_t old_end = arena.frontier << kRegionShift;
   arena.frontier = frontier;
-  prepare_pages(arena, old_end);
+  collapse_pages(arena, old_end);
   return true;
 }
 

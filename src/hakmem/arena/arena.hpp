@@ -40,7 +40,6 @@ struct Arena {
   std::size_t frontier;  // regions from here on were never used
   std::size_t mapped;    // bytes of the whole reservation
   char* mapping;
-  std::size_t populated;  // bytes of the memory up to here were made resident ahead
   std::size_t collapsed;  // up to here huge pages were made of what was full
   GrowingArray ids;
   GrowingArray descriptors;

@@ -185,6 +185,14 @@ std::size_t budget() {
   return threads <= kFullBudgets ? full : full * kFullBudgets / threads;
 }
 
+// What the next refill asks for.
+unsigned batch_of(const Magazine& m, unsigned c) {
+  const std::uint64_t fixed = config::carve_batch();
+  return fixed == 0
+             ? m.batch
+             : static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
+}
+
 // Doubles an array, within the class's bound and the thread's budget.
 bool grow(Magazine& m, unsigned slot) {
   const unsigned c = class_of_slot(slot);
@@ -311,8 +319,9 @@ void* cache_refill(unsigned slot) {
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
   const bool memory_waits = note_visit(m);
-  if (m.batch > m.capacity / 2 + 1) grow(m, slot);
-  const unsigned wanted = std::min<unsigned>(m.batch, m.capacity / 2 + 1);
+  const unsigned batch = batch_of(m, c);
+  if (batch > m.capacity / 2U + 1) grow(m, slot);
+  const unsigned wanted = std::min<unsigned>(batch, m.capacity / 2 + 1);
   m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
   void** end = m.words + 1 + wanted;
   const unsigned got = heap_refill(current_heap, kSizeClasses[c], end, wanted);

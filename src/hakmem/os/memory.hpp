@@ -51,7 +51,8 @@ void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 bool mostly_resident(void* p, std::size_t bytes);
 
 // Transparent huge pages out of a range, into it where it is touched, or in place of the pages that
-// are there; or fresh pages all at once. Where the system does not know it, nothing happens.
+// are there; or all pages at once, where else they come one by one. Where the system does not know
+// it, nothing happens.
 enum class Advice { no_huge_pages, huge_pages, populate, collapse };
 void advise(void* p, std::size_t bytes, Advice advice);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hakmem/base/fatal.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/slab/local_bits.hpp"
 #include "hakmem/slab/pages.hpp"
 
@@ -24,7 +25,7 @@ const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index
 
 void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
   span->slot = k.slot;
-  span->start = static_cast<std::uint32_t>(colour % k.colours * kCacheLine);
+  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine);
   span->slab = SlabState{};
   for (unsigned i = 1; i < k.regions; ++i) span[i].slab.given = 0;
   LocalBits bits(span);
