@@ -12,6 +12,7 @@
 
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"
+#include "hakmem/config/options.hpp"
 
 namespace hakmem {
 
@@ -38,7 +39,7 @@ constexpr unsigned slot_of(RegionId id) { return id & 0xFFu; }
 // The first arena as the fast path sees it. Zero until there is one, and then every pointer is
 // outside. Written once; relaxed loads, plain moves in the machine code: whoever holds a pointer
 // into the arena got it from a thread that saw these values.
-struct ArenaWindow {
+struct alignas(32) ArenaWindow {  // within one line
   std::atomic<std::uintptr_t> base;
   std::atomic<std::size_t> bytes;
   std::atomic<std::atomic<RegionId>*> ids;
@@ -51,6 +52,17 @@ extern constinit ArenaWindow arena_window __attribute__((visibility("hidden")));
 // object on has ordered that already.
 HAK_INLINE RegionId region_id_of(const void* p) {
   const std::uintptr_t offset = address_of(p) - arena_window.base.load(std::memory_order_relaxed);
+  if (config::id_early() == 1) {
+    // Behind the last region's id stands one more, of what is outside: no branch.
+    std::size_t within = offset, bytes = arena_window.bytes.load(std::memory_order_relaxed);
+#if defined(__x86_64__)
+    asm("cmp %1, %0\n\tcmovae %1, %0" : "+r"(within) : "r"(bytes) : "cc");
+#else
+    within = offset < bytes ? offset : bytes;
+#endif
+    return arena_window.ids.load(std::memory_order_relaxed)[within >> kRegionShift].load(
+        std::memory_order_relaxed);
+  }
   if (HAK_UNLIKELY(offset >= arena_window.bytes.load(std::memory_order_relaxed))) {
     return kRegionUnused;
   }
