@@ -83,9 +83,7 @@ static_assert([] {
 HAK_INLINE std::size_t tiny_slot(std::size_t size) {
   if (config::route() == 1) return detail::computed_slot(size - (size != 0));
   if (config::route() == 3) return detail::two_level_slot(size - (size != 0));
-  const std::size_t step = (size + kTinyStep - 1) / kTinyStep;
-  if (config::route() == 2) return detail::kTinyOffsets[step] / sizeof(void*);
-  return kTinyRoute[step];
+  return kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
 }
 
 // ---- C7 ULTRA: the band 513..1024, the busiest in the Mixed workload ----------------------------
@@ -112,6 +110,13 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 
 // size <= kMaxTiny. Null: the slow door.
 HAK_INLINE void* tiny_alloc(std::size_t size) {
+  if (config::route() == 2) {
+    const std::size_t offset = detail::kTinyOffsets[(size + kTinyStep - 1) / kTinyStep];
+    auto& word = *reinterpret_cast<void***>(reinterpret_cast<char*>(cache.words) + offset);
+    void* p = *word;
+    if (HAK_LIKELY(p != nullptr)) --word;
+    return p;
+  }
   const auto slot = static_cast<unsigned>(tiny_slot(size));
   if (takes_c7_ultra_call(slot)) return tiny_c7_ultra_alloc(slot);
   void* p = unified_cache_pop(slot);
