@@ -19,14 +19,9 @@
 #define HAK_BOUNDARY HAK_INLINE
 #endif
 
-// Where malloc and free lie, for experiments: each begun on a line of code, or also side by side.
-#if defined(HAKMEM_ENTRIES_TOGETHER)
-#define HAK_ENTRY __attribute__((section(".text.entries"), aligned(64)))
-#elif defined(HAKMEM_ENTRIES_ALIGNED)
+// A function that holds a fast path begins on a line of code: malloc's hit then fits one line, and
+// free's two, wherever the linker puts them.
 #define HAK_ENTRY __attribute__((aligned(64)))
-#else
-#define HAK_ENTRY
-#endif
 
 // Thread-local state must be reached without a call. Dynamic TLS is for libraries that are opened
 // late, when the static TLS block has no room left.
