@@ -360,6 +360,19 @@ TEST(ThreadFault, DoubleFreeIsCaughtAtTheFlush) {
   });
 }
 
+// In the release flavour, where the gate is frozen, at the flush.
+TEST(ThreadFault, DoubleFreeOfTheLastIsCaughtAtOnceWhereItIsLookedFor) {
+  expect_fatal("double free of 0x",
+               [] {
+                 attach();
+                 void* p = take(3);
+                 give(3, p);
+                 give(3, p);
+                 if (config::check_top() == 0) cache_flush_all();
+               },
+               {{"HAKMEM_CHECK_TOP", "1"}});
+}
+
 }  // namespace
 
 }  // namespace hakmem

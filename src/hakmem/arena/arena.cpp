@@ -10,10 +10,7 @@
 
 namespace hakmem {
 
-namespace {
-constinit std::atomic<RegionId> no_id{kRegionUnused};
-}  // namespace
-constinit ArenaWindow arena_window{0, 0, &no_id};
+constinit ArenaWindow arena_window{};
 constinit Arena arenas[kMaxArenas]{};
 constinit std::atomic<std::size_t> arena_count{0};
 constinit std::atomic<std::size_t> regions_ever_used{0};
@@ -81,7 +78,7 @@ struct Offsets {
 Offsets plan(std::size_t regions, bool first) {
   Offsets o{};
   Layout layout;
-  o.ids = layout.take((regions + 1) * sizeof(RegionId));
+  o.ids = layout.take(regions * sizeof(RegionId));
   o.descriptors = layout.take(regions * sizeof(Descriptor));
   o.local_bits = layout.take(regions * kLocalBitsBytes);
   o.remote_bits = layout.take(regions * kRemoteBitsBytes);
@@ -101,8 +98,7 @@ bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
   if (mapping == nullptr) return false;
   // The slack for the arena's alignment lies before the memory, and stays without access.
   const std::size_t memory = align_up(address_of(mapping) + o.memory, kArenaAlignment);
-  if (!os::make_readable(mapping + o.ids,
-                         align_up((regions + 1) * sizeof(RegionId), os::page_size()))) {
+  if (!os::make_readable(mapping + o.ids, align_up(regions * sizeof(RegionId), os::page_size()))) {
     os::release(mapping, o.total);
     return false;
   }

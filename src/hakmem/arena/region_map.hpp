@@ -12,7 +12,6 @@
 
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"
-#include "hakmem/config/options.hpp"
 
 namespace hakmem {
 
@@ -51,30 +50,7 @@ extern constinit ArenaWindow arena_window __attribute__((visibility("hidden")));
 // The id is read relaxed: it was written before the object was handed out, and whoever may pass the
 // object on has ordered that already.
 HAK_INLINE RegionId region_id_of(const void* p) {
-#if defined(__x86_64__)
-  if (config::window_folded() == 1) {
-    // Compilers load an atomic by an instruction of its own.
-    std::uintptr_t within = address_of(p);
-    bool outside = false;
-    asm("sub %1, %0" : "+r"(within) : "m"(arena_window.base) : "cc");
-    asm("cmp %2, %1" : "=@ccae"(outside) : "r"(within), "m"(arena_window.bytes));
-    if (HAK_UNLIKELY(outside)) return kRegionUnused;
-    return arena_window.ids.load(std::memory_order_relaxed)[within >> kRegionShift].load(
-        std::memory_order_relaxed);
-  }
-#endif
   const std::uintptr_t offset = address_of(p) - arena_window.base.load(std::memory_order_relaxed);
-  if (config::id_early() == 1) {
-    // Behind the last region's id stands one more, of what is outside: no branch.
-    std::size_t within = offset, bytes = arena_window.bytes.load(std::memory_order_relaxed);
-#if defined(__x86_64__)
-    asm("cmp %1, %0\n\tcmovae %1, %0" : "+r"(within) : "r"(bytes) : "cc");
-#else
-    within = offset < bytes ? offset : bytes;
-#endif
-    return arena_window.ids.load(std::memory_order_relaxed)[within >> kRegionShift].load(
-        std::memory_order_relaxed);
-  }
   if (HAK_UNLIKELY(offset >= arena_window.bytes.load(std::memory_order_relaxed))) {
     return kRegionUnused;
   }

@@ -33,16 +33,6 @@
 
 namespace hakmem {
 
-// Fetches the line for writing; any address will do. Written out, for the compiler's own knows
-// prefetchw only where it may use all of a younger processor.
-HAK_INLINE void prefetch_for_write(const void* p) {
-#if defined(__x86_64__)
-  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(p)));
-#else
-  __builtin_prefetch(p, 1);
-#endif
-}
-
 inline constexpr std::size_t kCacheLine = 64;
 
 // Every object is aligned to this, as max_align_t asks on both architectures.

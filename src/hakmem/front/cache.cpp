@@ -4,15 +4,14 @@
 
 namespace hakmem {
 
-extern "C" {
-__attribute__((visibility("hidden"))) constinit void* hakmem_empty_array[2] = {};
-}
+extern "C" __attribute__((visibility("hidden"))) void* const hakmem_empty_array[1] = {nullptr};
 
 namespace {
 
 constexpr Cache fresh_cache() {
   Cache c{};
-  for (auto& word : c.words) word = hakmem_empty_array;
+  // Never written through: a full array takes no push, an empty one no pop.
+  for (auto& word : c.words) word = const_cast<void**>(hakmem_empty_array);
   c.tag = kUnmatchableTag;
   c.phase = Cache::Phase::fresh;
   c.thread = nullptr;

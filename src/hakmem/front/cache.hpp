@@ -21,8 +21,7 @@ struct ThreadState;
 
 inline constexpr unsigned kLimit = 4;  // from the top of a slot to its limit, in words
 
-// A null, and a place that is never one (for HAKMEM_PUSH_ORDER=1).
-extern "C" void* hakmem_empty_array[2];
+extern "C" void* const hakmem_empty_array[1];
 
 struct alignas(kCacheLine) Cache {
   // Lines of four tops and four limits, indexed by slot. `limits` is the same array seen from the
@@ -48,27 +47,16 @@ extern constinit thread_local Cache cache HAK_TLS_MODEL;
 HAK_BOUNDARY void* unified_cache_pop(unsigned slot) {
   void** top = cache.words[slot];
   void* p = *top;
-  if (config::pop_order() == 1) {
-    cache.words[slot] = top - 1;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (HAK_UNLIKELY(p == nullptr)) cache.words[slot] = top;
-    return p;
-  }
   if (HAK_LIKELY(p != nullptr)) cache.words[slot] = top - 1;
   return p;
 }
 
-// False when the array is full. One branch, two stores.
+// False when the array is full, or its top is checked and is `p`. One branch, two stores.
 HAK_BOUNDARY bool unified_cache_push(unsigned slot, void* p) {
   void** top = cache.words[slot];
-  if (config::push_order() == 1) {
-    top[1] = p;
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-  }
   if (HAK_UNLIKELY(top == cache.limits.words[slot])) return false;
-  // The object that was freed last is freed again: the slow door says so.
   if (config::check_top() != 0 && HAK_UNLIKELY(*top == p)) return false;
-  if (config::push_order() == 0) top[1] = p;
+  top[1] = p;
   // The slot before the top: fork may freeze the thread between the two.
   std::atomic_signal_fence(std::memory_order_release);
   cache.words[slot] = top + 1;

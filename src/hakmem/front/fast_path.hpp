@@ -36,56 +36,6 @@ inline constexpr std::size_t kSmallStep = 256;
 inline constexpr auto kTinyRoute = detail::make_route<kTinyStep, kMaxTiny>();
 inline constexpr auto kSmallRoute = detail::make_route<kSmallStep, kMaxSmall>();
 
-namespace detail {
-
-// The same route as offsets of words in the cache.
-inline constexpr auto kTinyOffsets = [] {
-  std::array<std::uint16_t, kTinyRoute.size()> table{};
-  for (std::size_t i = 0; i < table.size(); ++i)
-    table[i] = static_cast<std::uint16_t>(kTinyRoute[i] * sizeof(void*));
-  return table;
-}();
-
-// Each 64 B of sizes have a step, as a shift, and a slot to count from: shift | slot << 8.
-inline constexpr auto kTinySteps = [] {
-  std::array<std::uint16_t, kMaxTiny / 64> table{};
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const unsigned shift = i < 2 ? 4 : static_cast<unsigned>(std::bit_width(i)) + 3;
-    const unsigned first = kTinyRoute[(i * 64 + 16) / kTinyStep];
-    table[i] = static_cast<std::uint16_t>(shift | (first - (i * 64 >> shift)) << 8);
-  }
-  return table;
-}();
-
-// Above 64 B four slots a doubling.
-constexpr unsigned computed_slot(std::size_t last) {
-  const unsigned width = static_cast<unsigned>(std::bit_width(last | 63));
-  const unsigned shift = width - 3 + (last < 64);
-  return 8 * (width - 6) + ((last >> shift) & 3);
-}
-
-constexpr unsigned two_level_slot(std::size_t last) {
-  const unsigned step = kTinySteps[last / 64];
-  return (step >> 8) + static_cast<unsigned>(last >> (step & 15));
-}
-
-static_assert([] {
-  for (std::size_t size = 1; size <= kMaxTiny; ++size) {
-    const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
-    if (computed_slot(size - 1) != slot || two_level_slot(size - 1) != slot) return false;
-  }
-  return true;
-}());
-
-}  // namespace detail
-
-// The slot of a size up to kMaxTiny. One load, where it is a table.
-HAK_INLINE std::size_t tiny_slot(std::size_t size) {
-  if (config::route() == 1) return detail::computed_slot(size - (size != 0));
-  if (config::route() == 3) return detail::two_level_slot(size - (size != 0));
-  return kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
-}
-
 // ---- C7 ULTRA: the band 513..1024, the busiest in the Mixed workload ----------------------------
 // Its four tops and limits are one cache line, and its arrays are refilled in larger batches. The
 // route table finds it at no added instruction; the gate puts it behind a call.
@@ -110,20 +60,9 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 
 // size <= kMaxTiny. Null: the slow door.
 HAK_INLINE void* tiny_alloc(std::size_t size) {
-  if (config::route() == 2) {
-    const std::size_t offset = detail::kTinyOffsets[(size + kTinyStep - 1) / kTinyStep];
-    auto& word = *reinterpret_cast<void***>(reinterpret_cast<char*>(cache.words) + offset);
-    void* p = *word;
-    if (HAK_LIKELY(p != nullptr)) --word;
-    return p;
-  }
-  const auto slot = static_cast<unsigned>(tiny_slot(size));
+  const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
   if (takes_c7_ultra_call(slot)) return tiny_c7_ultra_alloc(slot);
-  void* p = unified_cache_pop(slot);
-  const bool fetch =
-      config::prefetch_next() == 2 || (config::prefetch_next() == 1 && slot - kFirstC7Slot < 4);
-  if (fetch && HAK_LIKELY(p != nullptr)) prefetch_for_write(*cache.words[slot]);
-  return p;
+  return unified_cache_pop(slot);
 }
 
 // kMaxTiny < size <= kMaxSmall. Null: the slow door.
@@ -143,8 +82,6 @@ HAK_NOINLINE void* allocate_above_tiny(std::size_t size) {
 // Cost of a hit: 14 instructions, two branches, one store, no call.
 template <void* (*Slow)(std::size_t)>
 HAK_INLINE void* allocate(std::size_t size) {
-  if (config::prefetch_line() == 1) prefetch_for_write(&cache.words[kFirstC7Slot]);
-  if (config::prefetch_line() == 2) asm volatile("" : : "r"(cache.words[kFirstC7Slot]));
   if (HAK_UNLIKELY(size > kMaxTiny)) return allocate_above_tiny<Slow>(size);
   void* p = tiny_alloc(size);
   if (HAK_LIKELY(p != nullptr)) return p;

@@ -24,8 +24,6 @@ constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 constexpr std::size_t kClassShare = 4;
 // So many threads have their full budget; more share what these would have.
 constexpr std::uint32_t kFullBudgets = 8;
-// Objects that a refill may fetch beside the one that it returns.
-constexpr unsigned kFetchedAhead = 4;
 // In so many visits through the slow door one class is looked at for idleness.
 constexpr unsigned kVisitsPerLook = 16;
 // ... the clock is read,
@@ -39,15 +37,12 @@ struct Policy {
   unsigned most_batch;
 };
 
-// Words of an array that hold no object: the null, and perhaps a spare place above the last.
-inline unsigned more_words() { return 1 + static_cast<unsigned>(config::push_order()); }
-
 // C7 ULTRA starts with larger batches than its size would give it.
-inline Policy policy_of(unsigned c) {
+constexpr Policy policy_of(unsigned c) {
   const std::size_t size = kSizeClasses[c].size;
   const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
   Policy p{};
-  p.first_capacity = (size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3) + 1 - more_words();
+  p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
   p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
   p.most_batch = std::max(p.first_batch, static_cast<unsigned>(kMostBatchBytes / size));
   return p;
@@ -55,7 +50,7 @@ inline Policy policy_of(unsigned c) {
 
 Magazine& magazine_of(unsigned slot) { return cache.thread->magazines[class_of_slot(slot)]; }
 
-std::size_t bytes_of(unsigned capacity) { return (capacity + more_words()) * sizeof(void*); }
+std::size_t bytes_of(unsigned capacity) { return (capacity + 1) * sizeof(void*); }
 
 // The magazine's array with `count` objects in it.
 void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
@@ -133,7 +128,7 @@ void lay_wires(std::uint64_t now) {
 bool first_array(Magazine& m, unsigned c) {
   ThreadState& t = *cache.thread;
   const Policy policy = policy_of(c);
-  const std::size_t words = policy.first_capacity + more_words();
+  const std::size_t words = policy.first_capacity + 1;
   if (t.first_words_used + words <= std::size(t.first_words)) {
     m.words = t.first_words + t.first_words_used;
     t.first_words_used = static_cast<std::uint16_t>(t.first_words_used + words);
@@ -195,7 +190,7 @@ std::size_t budget() {
 bool grow(Magazine& m, unsigned slot) {
   const unsigned c = class_of_slot(slot);
   const std::size_t size = kSizeClasses[c].size;
-  const unsigned capacity = m.capacity * 2 + more_words();
+  const unsigned capacity = m.capacity * 2 + 1;
   const std::size_t most = budget();
   if (capacity > kMostCapacity || capacity * size > most / kClassShare) return false;
   const auto fits = [&] {
@@ -328,11 +323,6 @@ void* cache_refill(unsigned slot) {
   void* p = m.words[got];
   cache.words[slot] = m.words + got - 1;
   if (memory_waits) cache.words[slot + kLimit] = cache.words[slot];
-  const bool c7 = c >= kFirstC7Class && c <= kLastC7Class;
-  if ((config::prefetch_next() == 3 && c7) || (config::prefetch_next() == 4 && c <= kLastC7Class)) {
-    for (unsigned next = got - 1; next > 0 && next + kFetchedAhead >= got; --next)
-      prefetch_for_write(m.words[next]);
-  }
   return p;
 }
 
@@ -378,7 +368,7 @@ void cache_put_away() {
     Magazine& m = magazine_of(slot);
     take_up_wires(m, slot);
     if (m.words != nullptr) m.held_before = static_cast<std::uint16_t>(held(slot, m));
-    cache.words[slot] = cache.words[slot + kLimit] = hakmem_empty_array;
+    cache.words[slot] = cache.words[slot + kLimit] = const_cast<void**>(hakmem_empty_array);
   }
 }
 
