@@ -92,7 +92,14 @@ HAK_INLINE void* allocate(std::size_t size) {
 // comparison that the object is this thread's, and its class.
 HAK_INLINE void deallocate(void* p) {
   // As wide as an address, so that nothing has to be extended: one instruction less.
-  const std::size_t slot = region_id_of(p) ^ cache.tag;
+  std::size_t slot = 0;
+  if ((config::loads_apart() & 1) != 0) {
+    std::size_t tag = cache.tag;
+    asm("" : "+r"(tag));
+    slot = region_id_of(p) ^ tag;
+  } else {
+    slot = region_id_of(p) ^ cache.tag;
+  }
   if (HAK_LIKELY(slot < kSlots)) {
     if (takes_c7_ultra_call(slot)) {
       if (HAK_LIKELY(tiny_c7_ultra_free(slot, p))) return;
