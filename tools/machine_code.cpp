@@ -10,34 +10,10 @@
 #include "child.hpp"
 #include "lab/error.hpp"
 #include "samples.hpp"
+#include "symbols.hpp"
 
 namespace hakmem::tools {
 namespace {
-
-struct Symbol {
-  std::uint64_t address = 0;
-  std::uint64_t size = 0;
-  std::string name;
-};
-
-std::vector<Symbol> symbols_of(const std::string& library) {
-  std::vector<Symbol> symbols;
-  for (const char* table : {"--defined-only", "--dynamic"}) {
-    const Finished names = run_child({"nm", "-C", "-S", "--defined-only", table, library});
-    std::istringstream lines(names.out);
-    for (std::string line; std::getline(lines, line);) {
-      unsigned long long address = 0;
-      unsigned long long size = 0;
-      char kind = 0;
-      int name = 0;
-      if (std::sscanf(line.c_str(), "%llx %llx %c %n", &address, &size, &kind, &name) < 3) continue;
-      if (std::string("tTwWiV").find(kind) == std::string::npos) continue;
-      symbols.push_back({address, size, line.substr(static_cast<std::size_t>(name))});
-    }
-    if (!symbols.empty()) break;
-  }
-  return symbols;
-}
 
 bool has_name(const Symbol& symbol, const std::string& name) {
   const std::string full = without_parameters(symbol.name);
@@ -188,7 +164,7 @@ Function disassemble(const std::string& library, const std::string& name) {
     if (has_program(program)) continue;
     throw std::runtime_error(fmt::format("{} is missing (package binutils)", program));
   }
-  const std::vector<Symbol> symbols = symbols_of(library);
+  const std::vector<Symbol> symbols = functions_in(library);
   const Symbol* chosen = nullptr;
   for (const Symbol& symbol : symbols) {
     // Of several (instances of a template) the longest.

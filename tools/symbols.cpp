@@ -13,6 +13,25 @@ namespace hakmem::tools {
 
 namespace fs = std::filesystem;
 
+std::vector<Symbol> functions_in(const std::string& path) {
+  std::vector<Symbol> functions;
+  for (const char* table : {"--defined-only", "--dynamic"}) {
+    const Finished names = run_child({"nm", "-C", "-S", "--defined-only", table, path});
+    std::istringstream lines(names.out);
+    for (std::string line; std::getline(lines, line);) {
+      unsigned long long address = 0;
+      unsigned long long size = 0;
+      char kind = 0;
+      int name = 0;
+      if (std::sscanf(line.c_str(), "%llx %llx %c %n", &address, &size, &kind, &name) < 3) continue;
+      if (std::strchr("tTwWiVu", kind) == nullptr) continue;
+      functions.push_back({address, size, line.substr(static_cast<std::size_t>(name))});
+    }
+    if (!functions.empty()) break;
+  }
+  return functions;
+}
+
 Symbols::Symbols(const fs::path& maps) {
   std::ifstream stream(maps);
   for (std::string line; std::getline(stream, line);) {
@@ -42,21 +61,9 @@ const Symbols::Object& Symbols::object_named(const std::string& path) {
     if (segment.p_type != PT_LOAD) continue;
     object.segments.push_back({segment.p_offset, segment.p_vaddr, segment.p_filesz});
   }
-  // All symbols, or, of a stripped file, those it exports.
-  for (const char* table : {"--defined-only", "--dynamic"}) {
-    const Finished names = run_child({"nm", "-C", "--defined-only", "-S", table, path});
-    std::istringstream lines(names.out);
-    for (std::string line; std::getline(lines, line);) {
-      unsigned long long begin = 0;
-      unsigned long long size = 0;
-      char kind = 0;
-      int name = 0;
-      if (std::sscanf(line.c_str(), "%llx %llx %c %n", &begin, &size, &kind, &name) < 3) continue;
-      if (std::strchr("tTwWiVu", kind) == nullptr) continue;
-      object.functions[begin] = {size,
-                                 without_parameters(line.substr(static_cast<std::size_t>(name)))};
-    }
-    if (!object.functions.empty()) break;
+  for (Symbol& function : functions_in(path)) {
+    function.name = without_parameters(function.name);
+    object.functions[function.address] = std::move(function);
   }
   return object;
 }

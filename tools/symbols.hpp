@@ -12,6 +12,15 @@
 
 namespace hakmem::tools {
 
+struct Symbol {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  std::string name;  // with its parameters
+};
+
+// All functions of a program or library, or, of a stripped file, those it exports.
+std::vector<Symbol> functions_in(const std::string& path);
+
 class Symbols {
  public:
   // `maps`: what /proc/PID/maps said.
@@ -24,13 +33,9 @@ class Symbols {
     std::uint64_t begin, end, file_offset;
     std::string object;
   };
-  struct Function {
-    std::uint64_t size;
-    std::string name;
-  };
   // Where functions begin, and where in the file the object's addresses count from.
   struct Object {
-    std::map<std::uint64_t, Function> functions;
+    std::map<std::uint64_t, Symbol> functions;
     std::vector<std::array<std::uint64_t, 3>> segments;  // file offset, address, length
   };
 

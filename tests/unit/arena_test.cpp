@@ -158,6 +158,19 @@ TEST(ArenaTest, AdvancesInStepsUpToItsEnd) {
       kSmall);
 }
 
+// A step larger than any arena is the whole arena, or what the system grants.
+TEST(ArenaTest, TheStepMayBeAsLargeAsANumberCanBe) {
+  in_child(
+      [] {
+        ASSERT_TRUE(arena_add(1));
+        for (const std::size_t frontier : {1u, 2u, 9u}) {
+          ASSERT_TRUE(arena_advance(arenas[0], frontier));
+          arenas[0].base[(frontier << kRegionShift) - 1] = 1;
+        }
+      },
+      {{"HAKMEM_ARENA_BYTES", "16M"}, {"HAKMEM_COMMIT_STEP", "18446744073709551615"}});
+}
+
 TEST(ArenaTest, ArraysAreGuardedOnBothSides) {
   in_child(
       [] {

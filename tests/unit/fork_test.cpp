@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -107,6 +108,32 @@ TEST(Fork, ChildOfAThreadWithoutAHeap) {
     const pid_t child =
         start_child([](unsigned char**, int) { live_as_thread(nullptr); }, nullptr, 0);
     ASSERT_EQ(status_of(child), 0);
+  });
+}
+
+// A program registers its own handlers before it allocates for the first time. They wait for a lock
+// whose holder allocates: ours must come after them.
+TEST(Fork, AProgramsHandlersWaitForAThreadThatAllocates) {
+  in_child([] {
+    static std::mutex mutex;
+    static std::atomic<bool> stop{false};
+    alarm(kPatience);
+    ASSERT_EQ(pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); }),
+              0);
+    std::thread thread([] {
+      while (!stop) {
+        const std::scoped_lock locked(mutex);
+        for (int i = 0; i < 50; ++i) hak_free(hak_malloc(size_of(50 * i)));
+      }
+    });
+    for (int i = 0; i < 100; ++i) {
+      unsigned char* objects[kObjects];
+      fill(objects, 1);
+      ASSERT_EQ(status_of(start_child(live_without_threads, objects, 0)), 0);
+      empty(objects, 1);
+    }
+    stop = true;
+    thread.join();
   });
 }
 

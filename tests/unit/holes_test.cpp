@@ -6,6 +6,7 @@
 
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
 #include "hakmem/slab/pages.hpp"
 #include "heap_support.hpp"
 
@@ -121,6 +122,71 @@ TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
     EXPECT_EQ(bytes_given_back.load(), gone);
     expect_untouched(live, kClass);
   });
+}
+
+// "Never" as the largest number there is.
+TEST(Holes, NotBeforeTheLongestDelay) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
+        const std::uint64_t start = os::coarse_milliseconds();
+        while (os::coarse_milliseconds() < start + 200) {
+          memory_tick();
+          note_returned();
+          sched_yield();
+        }
+        EXPECT_LE(holes_round(), 1u);
+        EXPECT_EQ(bytes_given_back.load(), 0u);
+      },
+      {{"HAKMEM_PURGE_DELAY", "18446744073709551615"}});
+}
+
+// Pages that were given back make room for others; then they cannot be had again.
+TEST(Holes, TheLimitHoldsForPagesThatAreUsedAgain) {
+  constexpr std::size_t kLimit = std::size_t{32} << 20;
+  const auto within = [] {
+    const SpanStatistics s = span_statistics();
+    EXPECT_LE(s.used + s.dirty + s.metadata, kLimit + bytes_given_back.load());
+  };
+  in_child(
+      [&] {
+        Heap* heap = new_heap();
+        for (const unsigned c : {2u, 19u, kClass}) {
+          const SizeClass& k = kSizeClasses[c];
+          const auto slabs = static_cast<unsigned>((kLimit * 3 / 4) / (k.regions * kRegionBytes));
+          std::vector<void*> live;
+          std::vector<void*> dead;
+          for (void* p : take_slabs(heap, c, slabs)) {
+            (slab_index_checked(slab_at(p), p) == 1 ? live : dead).push_back(p);
+          }
+          give_back(heap, dead);
+          EXPECT_GT(holes_punch_all(), kLimit / 4);
+          std::vector<Descriptor*> spans;
+          while (Descriptor* span = span_allocate(8).head) spans.push_back(span);
+          within();
+          std::vector<void*> again;
+          for (;;) {
+            const std::vector<void*> some = refill(heap, c, 64);
+            if (some.empty()) break;
+            again.insert(again.end(), some.begin(), some.end());
+            within();
+          }
+          EXPECT_LT(again.size() * k.size, kLimit / 4);
+          // Nor is anything lost.
+          for (Descriptor* span : spans) span_free(span);
+          while (again.size() < dead.size()) {
+            const std::vector<void*> some = refill(heap, c, 64);
+            ASSERT_FALSE(some.empty());
+            again.insert(again.end(), some.begin(), some.end());
+            within();
+          }
+          give_back(heap, again);
+          give_back(heap, live);
+          heaps_trim_idle();
+        }
+      },
+      {{"HAKMEM_LIMIT", "32M"}});
 }
 
 // Freed by others and not collected: those objects count as live.

@@ -67,6 +67,41 @@ TEST(Purge, AMergedSpanHasTheAgeOfItsLargerPart) {
   is_as_old_as_the_first(20, 20, true);
 }
 
+// What is left of a young span when a part of it was taken, or came back, does not overtake older
+// ones, although something younger still was freed meanwhile.
+TEST(Purge, TheRestOfAYoungSpanWaitsItsTurn) {
+  for (const bool comes_back : {false, true}) {
+    in_child(
+        [comes_back] {
+          std::vector<Descriptor*> spans;
+          for (const std::size_t regions : {10u, 4u, 1u, 4u}) {
+            spans.push_back(take(regions));
+            take(1);
+          }
+          for (std::size_t i = 0; i < 3; ++i) {
+            span_free(spans[i]);
+            const std::uint64_t now = os::coarse_milliseconds();
+            while (os::coarse_milliseconds() == now) sched_yield();
+          }
+          Descriptor* part = take(comes_back ? 3 : 2);
+          ASSERT_EQ(part, spans[1]);
+          if (comes_back) {
+            span_free(part);
+            part = take(3);
+            ASSERT_EQ(part, spans[1]);
+          }
+          const std::size_t rest = 4 - part->regions;
+          scribble(spans[3]);
+          span_free(spans[3]);  // one or two regions more than may wait
+          EXPECT_EQ(span_statistics().purges, 1u);
+          EXPECT_TRUE(is_zero(memory_of(spans[0]), bytes_of(spans[0])));
+          EXPECT_FALSE(is_zero(memory_of(part + part->regions), rest << kRegionShift));
+          EXPECT_EQ(span_statistics().dirty, (rest + 1 + 4) << kRegionShift);
+        },
+        {{"HAKMEM_DIRTY_LIMIT", "960K"}, {"HAKMEM_PURGE_DELAY", "1000000000"}});
+  }
+}
+
 TEST(Purge, ByAge) {
   in_child(
       [] {

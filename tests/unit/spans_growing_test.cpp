@@ -33,6 +33,7 @@ TEST(SpansGrowing, StayWithinTheLimit) {
   limited.emplace_back("HAKMEM_LIMIT", "8M");
   in_child(
       [] {
+        ASSERT_TRUE(spans_start());
         EXPECT_NE(span_allocate_growing(32, 64).head, nullptr);
         EXPECT_EQ(span_allocate_growing(128, 256).head, nullptr);
         EXPECT_EQ(span_allocate(128).head, nullptr);

@@ -71,14 +71,17 @@ bool start() {
   return true;
 }
 
+// The caller holds the lock. What fails is tried again by the next thread.
+void hook_fork() {
+  if (fork_hooked) return;
+  fork_hooked = true;  // before the call: it may allocate, and come back here
+  fork_hooked = pthread_atfork(at_fork_prepare, at_fork_parent, at_fork_child) == 0;
+}
+
 // Both calls may allocate: the thread must be able to by now.
 void hook_system() {
   const os::Locked locked(hooks_lock);
-  // What fails is tried again by the next thread.
-  if (!fork_hooked) {
-    fork_hooked = true;  // before the call: it may allocate, and come back here
-    fork_hooked = pthread_atfork(at_fork_prepare, at_fork_parent, at_fork_child) == 0;
-  }
+  hook_fork();
   if (hooked.load(std::memory_order_relaxed)) return;
   if (pthread_key_create(&exit_key, at_thread_exit) != 0) return;
   hooked.store(true, std::memory_order_release);
@@ -87,6 +90,13 @@ void hook_system() {
 // After libc's own constructors, before the program's: the environment is there for sure.
 __attribute__((constructor(101))) void at_load() {
   process_ready();
+  {
+    // Before the program's own handlers, even if it has allocated nothing yet: the first to be
+    // registered is the last to prepare. One that came before might wait, while our locks are held,
+    // for a lock of the program's whose holder waits for ours.
+    const os::Locked locked(hooks_lock);
+    hook_fork();
+  }
   janitor_request();
 }
 

@@ -179,8 +179,8 @@ bool GrowingArray::grow_to(std::size_t count, std::size_t step_bytes, std::size_
   const std::size_t needed = align_up(count * element_bytes, os::page_size());
   if (needed <= accessible) return true;
   const std::size_t most = align_up(capacity * element_bytes, os::page_size());
-  const std::size_t wanted =
-      std::min(most, align_up(std::max(needed, accessible + step_bytes), os::page_size()));
+  const std::size_t wanted = std::min(
+      most, align_up(std::max(needed, accessible + std::min(step_bytes, most)), os::page_size()));
   for (const std::size_t target : {wanted, needed}) {
     if (os::commit(base + accessible, target - accessible)) {
       accessible = target;

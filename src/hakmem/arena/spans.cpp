@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hakmem/arena/age_queue.hpp"
 #include "hakmem/arena/span_tree.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/os/cgroup.hpp"
@@ -19,8 +20,7 @@ constinit os::Lock lock{os::LockKind::spans};
 constinit SpanTree dirty_spans;
 constinit SpanTree clean_spans;
 constinit SpanTree reserved_spans;
-constinit Descriptor* oldest = nullptr;  // dirty spans in the order they were freed
-constinit Descriptor* newest = nullptr;
+constinit AgeQueue waiting;  // dirty spans in the order they were freed
 constinit std::size_t free_regions = 0;
 constinit std::uint64_t purges = 0;
 
@@ -37,28 +37,6 @@ void add_dirty(std::ptrdiff_t regions) {
       std::memory_order_relaxed);
 }
 
-// ---- the list of dirty spans, by age -----------------------------------------------------------
-
-// A span that keeps an earlier date goes to the old end, so that it is not kept waiting by the
-// young.
-void insert_by_age(Descriptor* span) {
-  if (newest != nullptr && span->free.since < newest->free.since) {
-    span->free.older = nullptr;
-    span->free.newer = oldest;
-    oldest = oldest->free.older = span;
-    return;
-  }
-  span->free.older = newest;
-  span->free.newer = nullptr;
-  (newest != nullptr ? newest->free.newer : oldest) = span;
-  newest = span;
-}
-
-void unlink_by_age(Descriptor* span) {
-  (span->free.newer != nullptr ? span->free.newer->free.older : newest) = span->free.older;
-  (span->free.older != nullptr ? span->free.older->free.newer : oldest) = span->free.newer;
-}
-
 // ---- free spans --------------------------------------------------------------------------------
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
@@ -67,8 +45,9 @@ SpanTree& tree_of(const Descriptor* head) {
   return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
 }
 
+// `place` counts for dirty spans that have an age.
 void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
-               bool reserved = false) {
+               AgeQueue::Place place, bool reserved = false) {
   head->regions = static_cast<std::uint32_t>(regions);
   Descriptor* last = last_of(head);
   last->regions = head->regions;
@@ -80,7 +59,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
   tree_of(head).insert(head);
   free_regions += regions;
   if (dirty) {
-    if (since != kNever) insert_by_age(head);
+    if (since != kNever) waiting.insert(head, place);
     add_dirty(static_cast<std::ptrdiff_t>(regions));
   }
 }
@@ -89,7 +68,7 @@ void make_busy(Descriptor* head) {
   tree_of(head).remove(head);
   free_regions -= head->regions;
   if (head->dirty) {
-    if (head->free.since != kNever) unlink_by_age(head);
+    if (head->free.since != kNever) waiting.remove(head);
     add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
   }
   head->is_free = last_of(head)->is_free = false;
@@ -115,30 +94,43 @@ bool may_merge(const Descriptor* span, bool dirty) {
 
 // The age of a merged span is that of its larger part. The earlier of the two would do for a large
 // one that rests beside small ones that come and go; but then each large one that comes to lie
-// beside a small old rest would go at once.
-std::uint64_t merged_since(std::uint64_t since, std::size_t regions, const Descriptor* other) {
-  if (since == kNever || other->free.since == kNever) return std::min(since, other->free.since);
+// beside a small old rest would go at once. True: that of `other`.
+bool has_age_of(const Descriptor* other, std::uint64_t since, std::size_t regions) {
+  if (since == kNever || other->free.since == kNever) return other->free.since < since;
   const bool other_is_older = other->free.since < since;
-  const bool other_counts = other_is_older ? other->regions >= regions : other->regions > regions;
-  return other_counts ? other->free.since : since;
+  return other_is_older ? other->regions >= regions : other->regions > regions;
 }
 
-// Frees a busy span, merged with neighbours of its kind. Returns what became of it.
+// Frees a busy span, merged with neighbours of its kind. Returns what became of it. In the list by
+// age it takes the place of the part whose age it has: so the list stays in order, and nothing that
+// is young keeps the old waiting.
 Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
   std::size_t regions = head->regions;
-  if (Descriptor* next = free_after(arena, head); may_merge(next, dirty)) {
-    make_busy(next);
-    since = merged_since(since, regions, next);
-    regions += next->regions;
+  Descriptor* next = free_after(arena, head);
+  Descriptor* before = free_before(head);
+  Descriptor* ancestor = nullptr;  // whose age it has
+  for (Descriptor** other : {&next, &before}) {
+    if (!may_merge(*other, dirty)) {
+      *other = nullptr;
+      continue;
+    }
+    if (has_age_of(*other, since, regions)) {
+      ancestor = *other;
+      since = ancestor->free.since;
+    }
+    regions += (*other)->regions;
   }
-  if (Descriptor* before = free_before(head); may_merge(before, dirty)) {
-    make_busy(before);
-    since = merged_since(since, regions, before);
-    regions += before->regions;
-    head = before;
+  for (Descriptor* other : {next, before}) {
+    if (other != nullptr && other != ancestor) make_busy(other);
   }
-  make_free(head, regions, dirty, since);
+  AgeQueue::Place place = waiting.newest_place();
+  if (ancestor != nullptr) {
+    place = AgeQueue::place_of(ancestor);  // with the others out of the list
+    make_busy(ancestor);
+  }
+  if (before != nullptr) head = before;
+  make_free(head, regions, dirty, since, place);
   return head;
 }
 
@@ -163,6 +155,7 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool reserved = span->reserved;
   const std::uint64_t since = span->free.since;
   const std::size_t total = span->regions;
+  AgeQueue::Place place = AgeQueue::place_of(span);
   make_busy(span);
   Descriptor* head = span + from;
   head->arena = span->arena;
@@ -170,9 +163,10 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   if (from + regions < total) {
     Descriptor* tail = head + regions;
     tail->arena = span->arena;
-    make_free(tail, total - from - regions, dirty, since, reserved);
+    make_free(tail, total - from - regions, dirty, since, place, reserved);
+    place.newer = tail;
   }
-  if (from > 0) make_free(span, from, dirty, since, reserved);
+  if (from > 0) make_free(span, from, dirty, since, place, reserved);
   return head;
 }
 
@@ -255,7 +249,7 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
 
 // Purges the oldest dirty span, without the lock while the system works. False when that failed.
 bool purge_oldest(std::size_t& purged_bytes) {
-  Descriptor* span = oldest;
+  Descriptor* span = waiting.oldest();
   make_busy(span);
   lock.unlock();
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
@@ -278,7 +272,7 @@ bool purge_oldest(std::size_t& purged_bytes) {
 template <typename Due>
 std::size_t purge_while(Due due) {
   std::size_t purged = 0;
-  while (oldest != nullptr && due(oldest)) {
+  while (waiting.oldest() != nullptr && due(waiting.oldest())) {
     if (!purge_oldest(purged)) break;
   }
   return purged;
@@ -314,20 +308,22 @@ bool too_many() {
                                                group_dirty_limit.load(std::memory_order_relaxed));
 }
 
-// Whether so many more regions may be resident, as far as that is known here. There is a limit.
-HAK_COLD bool within_limit(std::size_t regions) {
+// Whether so many more bytes may be resident, as far as that is known here. There is a limit.
+HAK_COLD bool within_limit(std::size_t bytes) {
   const std::size_t count = arena_count.load(std::memory_order_relaxed);
+  std::size_t regions = 0;
   for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
   const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
-  return ((regions - clean) << kRegionShift) + metadata_bytes() <= config::limit() + given_back;
+  const std::size_t sum = bytes + ((regions - clean) << kRegionShift) + metadata_bytes();
+  return sum <= given_back || sum - given_back <= config::limit();
 }
 
 // The same after the utmost was done for it.
-HAK_COLD bool can_have(std::size_t regions) {
-  if (within_limit(regions)) return true;
+HAK_COLD bool can_have(std::size_t bytes) {
+  if (within_limit(bytes)) return true;
   purge_while([](const Descriptor*) { return true; });
-  return within_limit(regions);
+  return within_limit(bytes);
 }
 
 }  // namespace
@@ -341,7 +337,9 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
-  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions)) return {nullptr, false};
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) {
+    return {nullptr, false};
+  }
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   if (Descriptor* head = take_frontier(regions, alignment)) return {head, true};
   if (Descriptor* head = take_fit(reserved_spans, regions, alignment)) return {head, true};
@@ -360,14 +358,16 @@ Span span_allocate_growing(std::size_t regions, std::size_t room) {
     Descriptor* span = dirty_spans.best_fit(size);
     if (span != nullptr) return {cut_out(span, 0, regions), false};
   }
-  if (room <= regions || (config::limit() != 0 && !can_have(regions))) return {nullptr, false};
+  if (room <= regions || (config::limit() != 0 && !can_have(regions << kRegionShift))) {
+    return {nullptr, false};
+  }
   Descriptor* head = take_fit(clean_spans, room, 1);
   if (head == nullptr) head = take_frontier(room, 1);
   if (head == nullptr) return {nullptr, false};
   Descriptor* rest = head + regions;
   rest->arena = head->arena;
   head->regions = static_cast<std::uint32_t>(regions);
-  make_free(rest, room - regions, false, 0, true);
+  make_free(rest, room - regions, false, 0, {}, true);
   return {head, true};
 }
 
@@ -397,7 +397,9 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
   const std::size_t end = region_of(head) + head->regions;
-  if (config::limit() != 0 && !within_limit(regions - head->regions)) return false;
+  if (config::limit() != 0 && !within_limit((regions - head->regions) << kRegionShift)) {
+    return false;
+  }
   const std::size_t new_end = region_of(head) + regions;
   const std::size_t old_frontier = arena.frontier;
   if (new_end > free_until(arena, end, new_end)) return false;
@@ -409,6 +411,12 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   }
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
+}
+
+bool spans_can_refill(std::size_t bytes) {
+  if (HAK_LIKELY(config::limit() == 0)) return true;
+  const os::Locked locked(lock);
+  return can_have(bytes);
 }
 
 bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }

@@ -54,6 +54,10 @@ bool spans_waiting();
 // nothing: relaxed.
 extern constinit std::atomic<std::size_t> bytes_given_back;
 
+// Whether so many of them may be used again. Under a limit (HAKMEM_LIMIT) all dirty spans are given
+// back before the answer is no.
+[[nodiscard]] bool spans_can_refill(std::size_t bytes);
+
 // Regions of an arena from here on were never used.
 std::size_t spans_frontier(std::size_t arena);
 

@@ -78,6 +78,19 @@ unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   return used_before + never_used;
 }
 
+// The same out of any slab that has something: at the limit the fullest may have only objects whose
+// pages were given back.
+HAK_COLD unsigned take_from_any(Bin& bin, void** end, unsigned count) {
+  for (unsigned level = 0; level <= Bin::kEmptyLevel; ++level) {
+    for (Descriptor* slab = bin.levels[level]; slab != nullptr;) {
+      Descriptor* next = slab->slab.next;
+      if (const unsigned some = take_from(bin, slab, end, count); some != 0) return some;
+      slab = next;
+    }
+  }
+  return 0;
+}
+
 // What others freed is collected when it is needed: until then more of it gathers in the same
 // words. But it does not wait for ever, nor does much of it wait.
 void drain_if_due(Heap* heap) {
@@ -151,7 +164,10 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
       if (slab == nullptr) slab = new_slab(heap, bin, k);
     }
     if (slab == nullptr) break;
-    done += take_from(bin, slab, end - done, count - done);
+    unsigned some = take_from(bin, slab, end - done, count - done);
+    if (HAK_UNLIKELY(some == 0)) some = take_from_any(bin, end - done, count - done);
+    if (some == 0) break;
+    done += some;
   }
   return done;
 }

@@ -20,6 +20,8 @@ constexpr std::size_t kSlabsPerMillisecond = 24;
 constexpr std::uint64_t kMostMilliseconds = 10;
 // Without any delay (lean) the hand would go round all the time.
 constexpr std::uint64_t kLeastPeriod = 10;
+// A delay beyond that is for ever: the sum of a time and a period must not wrap around.
+constexpr std::uint64_t kMostPeriod = std::uint64_t{1} << 40;
 
 // A smaller heap is not worth that threads come here for it.
 constexpr std::size_t kWorthComing = (std::size_t{16} << 20) >> kRegionShift;
@@ -45,7 +47,9 @@ struct Hand {
 };
 constinit Hand hand{};
 
-std::uint64_t period() { return std::max<std::uint64_t>(config::purge_delay(), kLeastPeriod); }
+std::uint64_t period() {
+  return std::clamp<std::uint64_t>(config::purge_delay(), kLeastPeriod, kMostPeriod);
+}
 
 // The door of the heap whose slab was looked at last: slabs of a heap lie together.
 class Visitor {

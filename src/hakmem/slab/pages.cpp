@@ -33,6 +33,12 @@ class Pages {
 
   bool is_given(unsigned page) const { return (marks(page) & bit(page)) != 0; }
   void set_given(unsigned page) { marks(page) |= bit(page); }
+  bool any_given(Range pages) const {
+    for (unsigned page = pages.first; page < pages.end; ++page) {
+      if (is_given(page)) return true;
+    }
+    return false;
+  }
   // How many of the pages were marked.
   unsigned set_resident(Range pages) {
     unsigned marked = 0;
@@ -98,6 +104,9 @@ bool all_free(const LocalBits& bits, Range objects) {
   return true;
 }
 
+// As if all pages were used at once: a slab's are few.
+bool can_refill(const Pages& pages) { return spans_can_refill(pages.bytes(pages.count())); }
+
 void use_pages(Pages& pages, Range objects) {
   const unsigned marked = pages.set_resident(pages.pages_of(objects));
   if (marked != 0) bytes_given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
@@ -140,6 +149,7 @@ unsigned slab_take_beside_holes(Descriptor* slab, void** end, unsigned count) {
   char* first = memory_of(slab) + slab->start;
   unsigned taken = 0;
   for (const bool from_holes : {false, true}) {
+    if (from_holes && taken < count && !can_refill(pages)) break;
     for (unsigned w = 0; w < k.words && taken < count; ++w) {
       const std::uint64_t word = bits.word(w);
       if (word == 0) continue;
@@ -156,9 +166,13 @@ unsigned slab_take_beside_holes(Descriptor* slab, void** end, unsigned count) {
   return taken;
 }
 
-void slab_use_pages(Descriptor* slab, unsigned first, unsigned end) {
+bool slab_use_pages(Descriptor* slab, unsigned first, unsigned end) {
+  if (first >= end) return true;
   Pages pages(slab);
-  if (first < end) use_pages(pages, {first, end});
+  const Range touched = pages.pages_of({first, end});
+  if (pages.any_given(touched) && !can_refill(pages)) return false;
+  use_pages(pages, {first, end});
+  return true;
 }
 
 void slab_forget_holes(Descriptor* slab) {

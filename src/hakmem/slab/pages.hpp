@@ -19,11 +19,13 @@ namespace hakmem {
 // the slab lives. Cost: some 20 instructions a page, and a system call for each run of pages.
 std::size_t slab_give_back(Descriptor* slab);
 
-// slab_take for a slab that has holes: objects on resident pages come first.
+// slab_take for a slab that has holes, but for the count of its free objects: objects on resident
+// pages come first, and those in holes only where the limit allows (spans_can_refill).
 unsigned slab_take_beside_holes(Descriptor* slab, void** end, unsigned count);
 
-// The objects [first, end) are handed out: their pages count as resident.
-void slab_use_pages(Descriptor* slab, unsigned first, unsigned end);
+// The objects [first, end) are handed out: their pages count as resident. False: the limit does not
+// allow that.
+[[nodiscard]] bool slab_use_pages(Descriptor* slab, unsigned first, unsigned end);
 
 // The slab ends; its span counts as resident again.
 void slab_forget_holes(Descriptor* slab);

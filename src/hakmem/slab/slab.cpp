@@ -58,9 +58,10 @@ void slab_destroy(Descriptor* slab) {
 unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
   count = std::min<unsigned>(count, slab->slab.free);
   if (count == 0) return 0;
-  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free - count);
   slab->slab.rest = Rest::busy;
-  if (HAK_UNLIKELY(slab->slab.holes)) return slab_take_beside_holes(slab, end, count);
+  if (HAK_UNLIKELY(slab->slab.holes)) count = slab_take_beside_holes(slab, end, count);
+  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free - count);
+  if (HAK_UNLIKELY(slab->slab.holes)) return count;
   const SizeClass& k = class_of(slab);
   LocalBits bits(slab);
   char* first = memory_of(slab) + slab->start;
@@ -81,9 +82,11 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   const SizeClass& k = class_of(slab);
   count = std::min<unsigned>(count, k.capacity - slab->slab.frontier);
   char* next = memory_of(slab) + slab->start + std::size_t{slab->slab.frontier} * k.size;
-  for (unsigned i = 0; i < count; ++i, next += k.size) *--end = next;
   const unsigned frontier = slab->slab.frontier + count;
-  if (HAK_UNLIKELY(slab->slab.holes)) slab_use_pages(slab, slab->slab.frontier, frontier);
+  if (HAK_UNLIKELY(slab->slab.holes) && !slab_use_pages(slab, slab->slab.frontier, frontier)) {
+    return 0;
+  }
+  for (unsigned i = 0; i < count; ++i, next += k.size) *--end = next;
   slab->slab.frontier = static_cast<std::uint16_t>(frontier);
   slab->slab.rest = Rest::busy;
   return count;

@@ -30,7 +30,8 @@ void slab_destroy(Descriptor* slab);
 
 // Both write downwards from `end` (end[-1], end[-2], ...), lowest address first, up to `count`
 // objects, and return how many. slab_take moves free objects that were used before; slab_carve
-// hands out objects that were never used, moving the frontier.
+// hands out objects that were never used, moving the frontier. Under a limit (HAKMEM_LIMIT) they
+// may leave objects whose pages were given back.
 unsigned slab_take(Descriptor* slab, void** end, unsigned count);
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
 
