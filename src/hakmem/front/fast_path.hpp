@@ -88,18 +88,11 @@ HAK_INLINE void* allocate(std::size_t size) {
   return Slow(size);
 }
 
-// Cost of a hit: 19 instructions, three branches, two stores, no call. The region id says in one
+// Cost of a hit: 20 instructions, three branches, two stores, no call. The region id says in one
 // comparison that the object is this thread's, and its class.
 HAK_INLINE void deallocate(void* p) {
   // As wide as an address, so that nothing has to be extended: one instruction less.
-  std::size_t slot = 0;
-  if ((config::loads_apart() & 1) != 0) {
-    std::size_t tag = cache.tag;
-    asm("" : "+r"(tag));
-    slot = region_id_of(p) ^ tag;
-  } else {
-    slot = region_id_of(p) ^ cache.tag;
-  }
+  const std::size_t slot = region_id_of(p) ^ cache.tag;
   if (HAK_LIKELY(slot < kSlots)) {
     if (takes_c7_ultra_call(slot)) {
       if (HAK_LIKELY(tiny_c7_ultra_free(slot, p))) return;
