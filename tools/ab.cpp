@@ -23,7 +23,8 @@ constexpr const char* kFooter =
     R"(A and B:
   name=library.so            any malloc that can be preloaded
   null, glibc, mimalloc ...  the floor, libc's, an installed peer
-  hakmem[:GATE=VALUE,...]    a build of ours; a hot gate makes a build of its own, in 48 layouts
+  hakmem[:GATE=VALUE,...]    a build of ours; a hot gate makes a build of its own, in 48 layouts;
+                             so do HAKMEM_FLAVOUR=lab and HAKMEM_FLAGS=-ONE-COMPILER-FLAG
   ANY:VARIABLE=VALUE,...     the same with settings in the environment
 
 Examples:
@@ -82,6 +83,7 @@ bool is_hot_gate(const std::string& variable) {
     const config::OptionInfo& info = config::option_info(i);
     if (variable == info.variable) return info.kind == config::Kind::hot;
   }
+  if (variable == "HAKMEM_FLAVOUR" || variable == "HAKMEM_FLAGS") return true;  // of the build
   if (variable == "HAKMEM_PROFILE") return false;
   throw UsageError(fmt::format("there is no option {}, see 'hakmem boxes'", variable));
 }

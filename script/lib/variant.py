@@ -19,6 +19,8 @@ ROOT = os.getcwd()
 VARIANTS = os.path.join(ROOT, "build", "variants")
 GAP = 16  # bytes; functions are aligned to as much
 MOST_GAPS = 3
+# Of the build as a whole: its flavour, and one flag more for the compiler.
+SETTINGS = {"HAKMEM_FLAVOUR": r"lab|release", "HAKMEM_FLAGS": r"-[\w=-]+"}
 
 
 class Trouble(Exception):
@@ -37,12 +39,17 @@ def run(command, folder=ROOT):
 
 def build(folder, gates):
     """Brings the variant up to date: configures it the first time, and compiles what changed."""
+    given = {name: value for name, _, value in (gate.partition("=") for gate in gates)
+             if name in SETTINGS}
+    gates = [gate for gate in gates if gate.partition("=")[0] not in SETTINGS]
     if not os.path.exists(os.path.join(folder, "build.ninja")):
         # The launcher of compilers (ccache) comes from the environment, if there is one.
         launcher = shutil.which("ccache")
         run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
              "-DCMAKE_CXX_COMPILER=g++", "-DCMAKE_C_COMPILER=gcc",
-             "-DCMAKE_CXX_FLAGS=-ffunction-sections", f"-DHAKMEM_FREEZE={','.join(gates)}",
+             f"-DCMAKE_CXX_FLAGS=-ffunction-sections {given.get('HAKMEM_FLAGS', '')}",
+             f"-DHAKMEM_FLAVOUR={given.get('HAKMEM_FLAVOUR', 'release')}",
+             f"-DHAKMEM_FREEZE={','.join(gates)}",
              "-DHAKMEM_BUILD_TOOLS=OFF", "-DHAKMEM_BUILD_BENCH=OFF", "-DHAKMEM_BUILD_TESTS=OFF",
              *([f"-DCMAKE_CXX_COMPILER_LAUNCHER={launcher}"] if launcher else [])])
     run(["cmake", "--build", folder, "--target", "hakmem"])
@@ -126,7 +133,8 @@ def read_arguments():
         "values, links it in several layouts, and prints their paths. What is there and up to date "
         "is not made again.",
         epilog="Example: script/variant HAKMEM_TINY_C7_ULTRA_INLINE_OPT=0 --layouts 32")
-    parser.add_argument("gates", nargs="*", metavar="GATE=VALUE", help="see `hakmem boxes`")
+    parser.add_argument("gates", nargs="*", metavar="GATE=VALUE", help="see `hakmem boxes`; "
+                        "or HAKMEM_FLAVOUR=lab, or HAKMEM_FLAGS=-ONE-FLAG for the compiler")
     parser.add_argument("--layouts", type=int, default=16, metavar="N", help="how many (default 16)")
     arguments = parser.parse_args()
     if not 1 <= arguments.layouts <= 1000:
@@ -135,6 +143,8 @@ def read_arguments():
         hot = re.findall(r'"(\w+)", hot,', file.read())
     for gate in arguments.gates:
         name, _, value = gate.partition("=")
+        if re.fullmatch(SETTINGS.get(name, "(?!)"), value):
+            continue
         if name not in hot or not value.isdigit():
             parser.error(f"{gate} is not GATE=NUMBER with a hot gate ({', '.join(hot)})")
     return arguments

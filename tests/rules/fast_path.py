@@ -27,6 +27,7 @@ CONTRACTS = (
     Contract("free", instructions=22, branches=3, stores=2),
 )
 INSTRUCTIONS_TOGETHER = 40
+CODE_LINE = 64  # bytes; each function begins on one
 
 
 def length(path):
@@ -66,6 +67,11 @@ def breaches(contract, path):
             yield f"{contract.symbol}: {count} {what}, more than {limit}"
 
 
+def misplaced(symbol, address):
+    if address % CODE_LINE:
+        yield f"{symbol}: begins {address % CODE_LINE} bytes into a line"
+
+
 def describe(symbol, path):
     print(f"{symbol}: {length(path)} instructions, {branches(path)} conditional branches, "
           f"{stores(path)} stores")
@@ -81,6 +87,7 @@ def judge(library, contracts=CONTRACTS, together=INSTRUCTIONS_TOGETHER):
         if path:
             describe(contract.symbol, path)
             total += length(path)
+            found += misplaced(contract.symbol, path[0].address)
         found += breaches(contract, path)
     if total > together:
         found.append(f"together {total} instructions, more than {together}")

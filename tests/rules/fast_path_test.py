@@ -20,7 +20,10 @@ static uint32_t* map;
 static uintptr_t base;
 void* slow(size_t n);
 void slow_free(void* p);
-void* malloc(size_t n) {
+#ifndef ENTRY
+#define ENTRY __attribute__((aligned(64)))
+#endif
+ENTRY void* malloc(size_t n) {
   if (__builtin_expect(n > 1024, 0)) return slow(n);
   struct bin* b = &bins[route[(n + 15) >> 4]];
   void* p = *b->top;
@@ -29,7 +32,7 @@ void* malloc(size_t n) {
   EXTRA
   return p;
 }
-void free(void* p) {
+ENTRY void free(void* p) {
   uintptr_t region = ((uintptr_t)p - base) >> 16;
   if (__builtin_expect(region > 4096, 0)) return slow_free(p);
   uint32_t class = map[region] ^ tag;
@@ -72,6 +75,12 @@ class Contracts(unittest.TestCase):
         found = breaches(source, "-DEXTRA=if(gate)trace();")
         self.assertIn("malloc: 3 conditional branches, more than 2", found)
         self.assertIn("free: 4 conditional branches, more than 3", found)
+
+    def test_a_function_begins_on_a_line(self):
+        entry = '__asm__(".section .text.entry,\\"ax\\";.p2align 6;.skip 16");' \
+                '__attribute__((section(".text.entry")))'
+        found = breaches(GOOD, "-DEXTRA=", "-DENTRY=" + entry)
+        self.assertIn("malloc: begins 16 bytes into a line", found)
 
     def test_a_call_on_every_path_leaves_none(self):
         source = "extern void trace(void);\n" + GOOD

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <random>
 #include <set>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -358,6 +359,21 @@ TEST(ThreadFault, DoubleFreeIsCaughtAtTheFlush) {
     give(3, p);
     cache_flush_all();
   });
+}
+
+// In the release flavour, where the gate is frozen, at the flush.
+TEST(ThreadFault, DoubleFreeOfTheLastIsCaughtAtOnceWhereItIsLookedFor) {
+  const bool live = std::string_view(config::flavour()) == "lab";
+  expect_fatal(
+      "double free of 0x",
+      [live] {
+        attach();
+        void* p = take(3);
+        give(3, p);
+        give(3, p);
+        if (!live) cache_flush_all();
+      },
+      live ? Environment{{"HAKMEM_CHECK_TOP", "1"}} : Environment{});
 }
 
 }  // namespace

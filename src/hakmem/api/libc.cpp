@@ -17,9 +17,9 @@ using namespace hakmem;
 
 extern "C" {
 
-HAK_EXPORT void* malloc(size_t size) noexcept { return entry_malloc(size); }
+HAK_EXPORT HAK_ENTRY void* malloc(size_t size) noexcept { return entry_malloc(size); }
 
-HAK_EXPORT void free(void* p) noexcept { deallocate(p); }
+HAK_EXPORT HAK_ENTRY void free(void* p) noexcept { deallocate(p); }
 
 HAK_EXPORT void cfree(void* p) { deallocate(p); }
 

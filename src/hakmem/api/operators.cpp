@@ -108,8 +108,8 @@ using std::nothrow_t;
 using std::size_t;
 
 // clang-format off
-HAK_EXPORT void* operator new(size_t n) { return allocate<new_slow>(n); }
-HAK_EXPORT void* operator new[](size_t n) { return allocate<new_slow>(n); }
+HAK_EXPORT HAK_ENTRY void* operator new(size_t n) { return allocate<new_slow>(n); }
+HAK_EXPORT HAK_ENTRY void* operator new[](size_t n) { return allocate<new_slow>(n); }
 HAK_EXPORT void* operator new(size_t n, const nothrow_t&) noexcept { return allocate<new_slow_nothrow>(n); }
 HAK_EXPORT void* operator new[](size_t n, const nothrow_t&) noexcept { return allocate<new_slow_nothrow>(n); }
 HAK_EXPORT void* operator new(size_t n, align_val_t a) { return new_aligned(n, a); }
@@ -117,10 +117,10 @@ HAK_EXPORT void* operator new[](size_t n, align_val_t a) { return new_aligned(n,
 HAK_EXPORT void* operator new(size_t n, align_val_t a, const nothrow_t&) noexcept { return new_aligned_nothrow(n, a); }
 HAK_EXPORT void* operator new[](size_t n, align_val_t a, const nothrow_t&) noexcept { return new_aligned_nothrow(n, a); }
 
-HAK_EXPORT void operator delete(void* p) noexcept { deallocate(p); }
-HAK_EXPORT void operator delete[](void* p) noexcept { deallocate(p); }
-HAK_EXPORT void operator delete(void* p, size_t) noexcept { deallocate(p); }
-HAK_EXPORT void operator delete[](void* p, size_t) noexcept { deallocate(p); }
+HAK_EXPORT HAK_ENTRY void operator delete(void* p) noexcept { deallocate(p); }
+HAK_EXPORT HAK_ENTRY void operator delete[](void* p) noexcept { deallocate(p); }
+HAK_EXPORT HAK_ENTRY void operator delete(void* p, size_t) noexcept { deallocate(p); }
+HAK_EXPORT HAK_ENTRY void operator delete[](void* p, size_t) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete(void* p, const nothrow_t&) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete[](void* p, const nothrow_t&) noexcept { deallocate(p); }
 HAK_EXPORT void operator delete(void* p, align_val_t) noexcept { deallocate(p); }

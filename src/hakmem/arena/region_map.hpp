@@ -38,7 +38,7 @@ constexpr unsigned slot_of(RegionId id) { return id & 0xFFu; }
 // The first arena as the fast path sees it. Zero until there is one, and then every pointer is
 // outside. Written once; relaxed loads, plain moves in the machine code: whoever holds a pointer
 // into the arena got it from a thread that saw these values.
-struct ArenaWindow {
+struct alignas(32) ArenaWindow {  // within one line
   std::atomic<std::uintptr_t> base;
   std::atomic<std::size_t> bytes;
   std::atomic<std::atomic<RegionId>*> ids;

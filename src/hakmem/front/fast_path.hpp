@@ -62,7 +62,11 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 HAK_INLINE void* tiny_alloc(std::size_t size) {
   const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
   if (takes_c7_ultra_call(slot)) return tiny_c7_ultra_alloc(slot);
-  return unified_cache_pop(slot);
+  void* p = unified_cache_pop(slot);
+  if (config::prefetch_next() != 0 && HAK_LIKELY(p != nullptr)) {
+    prefetch_for_write(*cache.words[slot]);
+  }
+  return p;
 }
 
 // kMaxTiny < size <= kMaxSmall. Null: the slow door.
@@ -88,7 +92,7 @@ HAK_INLINE void* allocate(std::size_t size) {
   return Slow(size);
 }
 
-// Cost of a hit: 19 instructions, three branches, two stores, no call. The region id says in one
+// Cost of a hit: 20 instructions, three branches, two stores, no call. The region id says in one
 // comparison that the object is this thread's, and its class.
 HAK_INLINE void deallocate(void* p) {
   // As wide as an address, so that nothing has to be extended: one instruction less.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
@@ -337,6 +338,8 @@ void* cache_refill(unsigned slot) {
 void cache_overflow(unsigned slot, void* p) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
+  if (config::check_top() != 0 && *cache.words[slot] == p)
+    fatal_pointer("double free of", p, kSizeClasses[c].size);
   if (!has_array(m, c)) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;
