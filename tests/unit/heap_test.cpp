@@ -161,7 +161,7 @@ TEST(HeapTest, AClassThatGrowsGetsItsPagesAtOnce) {
           resident.push_back(os::resident_bytes(slab, kRegionBytes));
         }
         char* page = static_cast<char*>(os::map(os::page_size()));
-        os::populate(page, os::page_size());
+        os::advise(page, os::page_size(), os::Advice::populate);
         const std::size_t all = os::resident_bytes(page, os::page_size()) != 0 ? kRegionBytes : 0;
         EXPECT_EQ(resident, (std::vector<std::size_t>{0, 0, all, all}));
       },
