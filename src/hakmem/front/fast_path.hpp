@@ -62,11 +62,7 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 HAK_INLINE void* tiny_alloc(std::size_t size) {
   const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];
   if (takes_c7_ultra_call(slot)) return tiny_c7_ultra_alloc(slot);
-  void* p = unified_cache_pop(slot);
-  if (config::prefetch_next() != 0 && HAK_LIKELY(p != nullptr)) {
-    prefetch_for_write(*cache.words[slot]);
-  }
-  return p;
+  return unified_cache_pop(slot);
 }
 
 // kMaxTiny < size <= kMaxSmall. Null: the slow door.

@@ -87,6 +87,15 @@ bool take_up_wires(Magazine& m, unsigned slot) {
   return true;
 }
 
+// Each array, its wires taken up; whether a null lay in it.
+template <typename Action>
+void for_each_array(Action action) {
+  for (unsigned c = 0; c < kClasses; ++c) {
+    Magazine& m = cache.thread->magazines[c];
+    if (m.words != nullptr) action(m, slot_of_class(c), take_up_wires(m, slot_of_class(c)));
+  }
+}
+
 // Returns the `count` objects that lie longest in the array.
 void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   const unsigned kept = held(slot, m) - count;
@@ -115,11 +124,7 @@ void lay_wires(std::uint64_t now) {
   t.wired_at = now;
   t.was_busy = t.busy;
   t.busy = false;
-  for (unsigned c = 0; c < kClasses; ++c) {
-    Magazine& m = t.magazines[c];
-    take_up_wires(m, slot_of_class(c));
-    if (m.words != nullptr) lay_null(m, slot_of_class(c));
-  }
+  for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
 }
 
 // ---- the size of the arrays --------------------------------------------------------------------
@@ -229,15 +234,11 @@ void look_at(unsigned c) {
 
 // What a thread that allocates little can do without pins pages, and pages are short.
 void shed() {
-  for (unsigned c = 0; c < kClasses; ++c) {
-    const unsigned slot = slot_of_class(c);
-    Magazine& m = magazine_of(slot);
-    if (m.words == nullptr) continue;
-    const bool wired = take_up_wires(m, slot);
-    const unsigned keep = policy_of(c).first_capacity;
+  for_each_array([](Magazine& m, unsigned slot, bool wired) {
+    const unsigned keep = policy_of(class_of_slot(slot)).first_capacity;
     if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
     if (wired) lay_null(m, slot);
-  }
+  });
 }
 
 // A wire was met. True: it is to be laid again.
@@ -358,13 +359,9 @@ void cache_overflow(unsigned slot, void* p) {
 }
 
 void cache_flush_all() {
-  for (unsigned c = 0; c < kClasses; ++c) {
-    const unsigned slot = slot_of_class(c);
-    Magazine& m = magazine_of(slot);
-    if (m.words == nullptr) continue;
-    take_up_wires(m, slot);
+  for_each_array([](Magazine& m, unsigned slot, bool) {
     if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
-  }
+  });
   outbox_flush(cache.thread->outbox);
 }
 

@@ -36,6 +36,9 @@ struct alignas(kCacheLine) Heap {
   std::uint32_t looks;
   bool behind;        // the owner collects a little at each visit
   Descriptor* large;  // of a shared heap: its large objects
+  // Bytes of large objects that the owner allocated less those that it freed, below 0 as well; a
+  // part of the sum over all heaps. By the owner alone: relaxed, no atomic addition.
+  std::atomic<std::size_t> large_bytes;
 
   Bin bins[kClasses];
 

@@ -38,8 +38,11 @@ bool has_room_for_start(std::size_t size) {
 }
 
 std::size_t next_start() {
-  static constinit std::atomic<std::size_t> turn{0};  // order does not matter: relaxed
-  return turn.fetch_add(1, std::memory_order_relaxed) % kStarts * kCacheLine;
+  // A lost step does no harm: relaxed, and no atomic addition.
+  static constinit std::atomic<std::size_t> turn{0};
+  const std::size_t mine = turn.load(std::memory_order_relaxed);
+  turn.store(mine + 1, std::memory_order_relaxed);
+  return mine % kStarts * kCacheLine;
 }
 
 bool is_apart(const Descriptor* head) { return head->large.apart != nullptr; }
@@ -63,8 +66,19 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
-// Usable bytes of all large objects: a sum nobody orders anything by, relaxed.
-constinit std::atomic<std::size_t> live_bytes{0};
+// Usable bytes of all large objects are the sum of what each thread counts in its heap, and of
+// this, by threads without one. Nobody orders anything by it: relaxed.
+constinit std::atomic<std::size_t> live_bytes_elsewhere{0};
+
+void count_live(std::size_t bytes) {
+  Heap* heap = current_heap;
+  if (HAK_UNLIKELY(heap == nullptr)) {
+    live_bytes_elsewhere.fetch_add(bytes, std::memory_order_relaxed);
+  } else {
+    heap->large_bytes.store(heap->large_bytes.load(std::memory_order_relaxed) + bytes,
+                            std::memory_order_relaxed);
+  }
+}
 
 std::size_t reserved_for_start(const Descriptor* head) {
   return head->large.moved_start ? kMostStart : 0;
@@ -74,12 +88,10 @@ std::size_t reserved_for_start(const Descriptor* head) {
 void set_usable(Descriptor* head) {
   const std::size_t before = head->large.bytes;
   head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved_for_start(head);
-  live_bytes.fetch_add(head->large.bytes - before, std::memory_order_relaxed);
+  count_live(head->large.bytes - before);
 }
 
-void no_longer_live(const Descriptor* head) {
-  live_bytes.fetch_sub(head->large.bytes, std::memory_order_relaxed);
-}
+void no_longer_live(const Descriptor* head) { count_live(0 - head->large.bytes); }
 
 void enlist(Heap* heap, Descriptor* head) {
   const os::Locked inside(heap->door);
@@ -246,7 +258,12 @@ void* large_move(void* p, std::size_t size, Heap* heap) {
   return moved != nullptr ? moved : move_apart(head, size, heap);
 }
 
-std::size_t large_live_bytes() { return live_bytes.load(std::memory_order_relaxed); }
+std::size_t large_live_bytes() {
+  std::size_t bytes = live_bytes_elsewhere.load(std::memory_order_relaxed);
+  for_each_heap(
+      [&](const Heap* heap) { bytes += heap->large_bytes.load(std::memory_order_relaxed); });
+  return bytes;
+}
 
 std::size_t large_good_size(std::size_t size) {
   return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);
