@@ -42,7 +42,8 @@ SlabTotals totals_of(const Census& census) {
     const SizeClass& k = kSizeClasses[c];
     const ClassSums& sums = census.by_class[c];
     totals.bytes += sums.slab_bytes;
-    totals.out += sums.out_bytes;
+    // Slabs that changed hands between two heaps' turns may be missing: below 0 nothing is out.
+    totals.out += static_cast<std::int64_t>(sums.out_bytes) > 0 ? sums.out_bytes : 0;
     totals.slack += sums.slabs * (k.regions * kRegionBytes - std::size_t{k.capacity} * k.size);
   }
   return totals;

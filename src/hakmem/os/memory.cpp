@@ -179,31 +179,6 @@ bool purge(void* p, std::size_t bytes) {
   return purge_works() && may_call() && advise_gone(p, bytes);
 }
 
-bool mostly_resident(void* p, std::size_t bytes) {
-  const KeepErrno keep;
-  constexpr std::size_t kSamples = 4;
-  constexpr std::size_t kPages = 16;
-  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // not the injected one
-  const std::size_t stretch = kPages * page;
-  if (bytes < kSamples * stretch) return true;
-  std::size_t resident = 0;
-  for (std::size_t i = 0; i < kSamples; ++i) {
-    unsigned char pages[kPages]{};
-    char* sample = static_cast<char*>(p) + align_down((bytes - stretch) / kSamples * i, page);
-    calls.fetch_add(1, std::memory_order_relaxed);
-    if (mincore(sample, stretch, pages) != 0) return true;
-    for (const unsigned char one : pages) resident += one & 1u;
-  }
-  return resident >= kSamples * kPages / 2;
-}
-
-void advise(void* p, std::size_t bytes, Advice advice) {
-  const KeepErrno keep;
-  // The headers may be older than the kernel: MADV_POPULATE_WRITE, MADV_COLLAPSE.
-  constexpr int kAdvice[] = {MADV_NOHUGEPAGE, MADV_HUGEPAGE, 23, 25};
-  if (may_call()) madvise(p, bytes, kAdvice[static_cast<int>(advice)]);
-}
-
 std::size_t resident_bytes(const void* p, std::size_t bytes) {
   const KeepErrno keep;
   const auto page =
@@ -219,6 +194,27 @@ std::size_t resident_bytes(const void* p, std::size_t bytes) {
     done += some;
   }
   return pages * page;
+}
+
+bool mostly_resident(const void* p, std::size_t bytes) {
+  constexpr std::size_t kSamples = 4;
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // not the injected one
+  const std::size_t stretch = 16 * page;
+  if (bytes < kSamples * stretch) return true;
+  std::size_t resident = 0;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    const std::size_t at = align_down((bytes - stretch) / kSamples * i, page);
+    calls.fetch_add(1, std::memory_order_relaxed);
+    resident += resident_bytes(static_cast<const char*>(p) + at, stretch);
+  }
+  return resident >= kSamples * stretch / 2;
+}
+
+void advise(void* p, std::size_t bytes, Advice advice) {
+  const KeepErrno keep;
+  // The headers may be older than the kernel: MADV_POPULATE_WRITE, MADV_COLLAPSE.
+  constexpr int kAdvice[] = {MADV_NOHUGEPAGE, MADV_HUGEPAGE, 23, 25};
+  if (may_call()) madvise(p, bytes, kAdvice[static_cast<int>(advice)]);
 }
 
 std::uint64_t memory_calls() { return calls.load(std::memory_order_relaxed); }

@@ -47,18 +47,18 @@ void* move_out(void* p, std::size_t bytes);
 // Null when it cannot be had, and then nothing has changed.
 void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 
-// Whether most pages seem to be resident, judged by some of them: a guess.
-bool mostly_resident(void* p, std::size_t bytes);
+// How many bytes of a range are in memory now. Pages that were only read may count, although
+// nothing is behind them. 0 where the system does not say.
+std::size_t resident_bytes(const void* p, std::size_t bytes);
+
+// Whether most pages are, judged by some of them: a guess; no where the system does not say.
+bool mostly_resident(const void* p, std::size_t bytes);
 
 // Transparent huge pages out of a range, into it where it is touched, or in place of the pages that
 // are there; or all pages at once, where else they come one by one. Where the system does not know
 // it, nothing happens.
 enum class Advice { no_huge_pages, huge_pages, populate, collapse };
 void advise(void* p, std::size_t bytes, Advice advice);
-
-// How many bytes of a range are in memory now. Pages that were only read may count, although
-// nothing is behind them. 0 where the system does not say.
-std::size_t resident_bytes(const void* p, std::size_t bytes);
 
 // Memory system calls made so far.
 std::uint64_t memory_calls();
