@@ -53,8 +53,11 @@ def usual_after_hakmem():
 
 
 def parse_arguments(parser):
-    """The program's arguments, `allocators` among them, as pairs. Options may come between or before
-    the allocators, and may take several words."""
+    """The program's arguments, and as `allocators` the pairs that are to be compared. Options may
+    come between or before the allocators, and may take several words."""
+    parser.add_argument("allocators", nargs="*", metavar="name=library.so",
+                        help="what to compare, ratios to the first; name= is glibc (default: "
+                        "HAKMEM, glibc and the installed peers)")
     words = sys.argv[1:]
     named = [word for word in words if "=" in word and not word.startswith("-")]
     arguments = parser.parse_args([word for word in words if word not in named])

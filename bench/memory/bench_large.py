@@ -24,9 +24,6 @@ def read_arguments():
         description="CPU time (user and system) of workloads of large objects, relative to the first "
         "allocator, with its 95 % interval, and peak RSS. In each round every allocator runs once, "
         "in a fresh process; the order rotates.")
-    parser.add_argument("allocators", nargs="*", metavar="name=library.so",
-                        help="what to compare; ratios are to the first; name= is glibc (default: "
-                        "HAKMEM, glibc and the installed peers)")
     parser.add_argument("--workload", nargs="+", action="extend", choices=workloads(), default=[],
                         help="only these (default: all)")
     parser.add_argument("--rounds", type=int, default=7, metavar="N",

@@ -95,9 +95,6 @@ def read_arguments():
         prog="script/bench-memory",
         description="How much memory allocators hold after their program has freed most of it. Prints "
         "Markdown tables.")
-    parser.add_argument("allocators", nargs="*", metavar="name=library.so",
-                        help="what to compare; name= is glibc (default: HAKMEM, glibc and the "
-                        "installed peers)")
     parser.add_argument("--workload", nargs="+", action="extend", choices=WORKLOADS, default=[],
                         help="only these (default: all)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S",

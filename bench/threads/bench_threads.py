@@ -31,9 +31,6 @@ def read_arguments():
         description="Time of an operation (wall) on threaded workloads, relative to the first "
         "allocator, with its 95 % interval; CPU time; peak RSS; the slowest thread's share of what "
         "the median thread did. Processes take turns on all CPUs.")
-    parser.add_argument("allocators", nargs="*", metavar="name=library.so",
-                        help="what to compare; ratios are to the first; name= is glibc (default: "
-                        "HAKMEM, glibc and the installed peers)")
     parser.add_argument("--workload", nargs="+", action="extend", choices=WORKLOADS, default=[],
                         help="only these (default: all)")
     parser.add_argument("--threads", nargs="+", action="extend", type=positive(int), default=[],
