@@ -6,15 +6,10 @@
 
 #include "child.hpp"
 #include "hakmem/hakmem.h"
+#include "stats_support.hpp"
 
 namespace hakmem {
 namespace {
-
-hak_stats_t stats() {
-  hak_stats_t s{};
-  hak_stats(&s);
-  return s;
-}
 
 double slabs_over_live() {
   const hak_stats_t s = stats();

@@ -19,15 +19,10 @@
 #include "hakmem/front/magazine.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/slab/size_classes.hpp"
+#include "stats_support.hpp"
 
 namespace hakmem {
 namespace {
-
-hak_stats_t stats() {
-  hak_stats_t s{};
-  hak_stats(&s);
-  return s;
-}
 
 void expect_adds_up(const hak_stats_t& s) {
   EXPECT_EQ(s.committed, s.live + s.cached + s.free + s.slack + s.dirty + s.purged + s.metadata);

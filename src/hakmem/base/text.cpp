@@ -48,6 +48,17 @@ Text& Text::clear() {
   return *this;
 }
 
+const char* parse_decimal(const char* text, std::uint64_t& value) {
+  value = 0;
+  const char* c = text;
+  for (; *c >= '0' && *c <= '9'; ++c) {
+    const auto digit = static_cast<std::uint64_t>(*c - '0');
+    if (value > (UINT64_MAX - digit) / 10) return nullptr;
+    value = value * 10 + digit;
+  }
+  return c == text ? nullptr : c;
+}
+
 void write_all(int fd, std::string_view words) {
   const int saved = errno;
   while (!words.empty()) {

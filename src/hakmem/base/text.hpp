@@ -10,6 +10,9 @@ namespace hakmem {
 // Writes to a file descriptor, keeping errno; errors are nobody's to hear and are dropped.
 void write_all(int fd, std::string_view words);
 
+// Reads decimal digits; returns what follows them, or null where there are none or too many.
+const char* parse_decimal(const char* text, std::uint64_t& value);
+
 // Appends until the buffer is full; what does not fit is cut.
 class Text {
  public:

@@ -39,13 +39,8 @@ void complain(const char* what, const char* name, std::size_t length) {
 // Decimal digits and an optional K, M or G (powers of 1024).
 bool parse(const char* text, std::uint64_t& result) {
   std::uint64_t value = 0;
-  const char* c = text;
-  for (; *c >= '0' && *c <= '9'; ++c) {
-    const auto digit = static_cast<std::uint64_t>(*c - '0');
-    if (value > (UINT64_MAX - digit) / 10) return false;
-    value = value * 10 + digit;
-  }
-  if (c == text) return false;
+  const char* c = parse_decimal(text, value);
+  if (c == nullptr) return false;
   unsigned shift = 0;
   if (*c == 'K' || *c == 'k') shift = 10;
   if (*c == 'M' || *c == 'm') shift = 20;

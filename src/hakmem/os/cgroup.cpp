@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "hakmem/base/text.hpp"
+
 namespace hakmem::os {
 namespace {
 
@@ -29,14 +31,8 @@ void read_file(const char* path, char (&text)[kSize]) {
 
 // Decimal digits; SIZE_MAX for anything else ("max").
 std::size_t parse(const char* text) {
-  std::size_t value = 0;
-  const char* c = text;
-  for (; *c >= '0' && *c <= '9'; ++c) {
-    const auto digit = static_cast<std::size_t>(*c - '0');
-    if (value > (SIZE_MAX - digit) / 10) return SIZE_MAX;
-    value = value * 10 + digit;
-  }
-  return c == text ? SIZE_MAX : value;
+  std::uint64_t value = 0;
+  return parse_decimal(text, value) != nullptr ? value : SIZE_MAX;
 }
 
 // A directory's path, which grows by names and shrinks by components.
