@@ -3,12 +3,16 @@
 Each series is a file docs/lab/NAME.json. A run is added as soon as it is done, so that the program
 may be stopped at any time and goes on where it was. tests/lab replays the recordings. At the end it
 draws docs/lab/proof.svg.
+
+Each CPU measures a run of its own, so that all the others are loaded while it does: the machine that
+a verdict has to be right on is not an idle one.
 """
 import argparse
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import lab_plot
@@ -71,17 +75,50 @@ def compact(result):
     return {**kept, "nanoseconds": costs} if costs else kept
 
 
-def add_run(series):
-    seed = len(series["runs"]) + 1
-    done = subprocess.run([HAKMEM, *series["command"], "--budget", series["budget"], "--seed",
-                           str(seed), "--json"], stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(done.returncode)
-    result = json.loads(done.stdout)
-    series.setdefault("machine", {key: value for key, value in result["machine"].items()
-                                  if key != "load"})
-    series["runs"].append(compact(result))
-    save(series)
+class Recorder:
+    """Hands out runs, and keeps their results, for one thread a CPU."""
+
+    def __init__(self, all_series, runs, end):
+        self.all_series, self.runs, self.end = all_series, runs, end
+        self.lock = threading.Lock()
+        self.under_way = {series["series"]: set() for series in all_series}
+        self.failed = None
+
+    def seeds(self, series):
+        return {run["seed"] for run in series["runs"]} | self.under_way[series["series"]]
+
+    def next(self):
+        """The series that has the fewest runs, so that a recording that was stopped early has some
+        of each, and the next seed of it; None when all is done."""
+        with self.lock:
+            series = min(self.all_series, key=lambda one: len(self.seeds(one)))
+            seeds = self.seeds(series)
+            if self.failed is not None or len(seeds) >= self.runs or time.monotonic() > self.end:
+                return None
+            seed = min(set(range(1, len(seeds) + 2)) - seeds)
+            self.under_way[series["series"]].add(seed)
+            return series, seed
+
+    def add(self, series, done):
+        with self.lock:
+            if done.returncode:
+                self.failed = done.returncode
+                return
+            result = json.loads(done.stdout)
+            series.setdefault("machine", {key: value for key, value in result["machine"].items()
+                                          if key != "load"})
+            series["runs"].append(compact(result))
+            series["runs"].sort(key=lambda run: run["seed"])
+            save(series)
+            print(summary(series), flush=True)
+
+    def work(self, cpu):
+        while (work := self.next()) is not None:
+            series, seed = work
+            command = [HAKMEM, *series["command"], "--budget", series["budget"], "--seed", str(seed),
+                       "--json"]
+            self.add(series, subprocess.run(["taskset", "--cpu-list", str(cpu), *command],
+                                            stdout=subprocess.PIPE, text=True))
 
 
 def summary(series):
@@ -105,16 +142,20 @@ def main():
     if not os.path.exists(HAKMEM):
         sys.exit("script/lab-proof: build first: cmake --preset release && cmake --build build/release")
     os.makedirs(FOLDER, exist_ok=True)
-    all_series = [load(name, None if arguments.summary else arguments.budget) for name in arguments.series or SERIES
+    budget = None if arguments.summary else arguments.budget
+    all_series = [load(name, budget) for name in arguments.series or SERIES
                   if not arguments.summary or os.path.exists(path_of(name))]
     end = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
-    # In turn, so that a recording that was stopped early has some of each.
-    while not arguments.summary:
-        series = min(all_series, key=lambda one: len(one["runs"]))
-        if len(series["runs"]) >= arguments.runs or time.monotonic() > end:
-            break
-        add_run(series)
-        print(summary(series), flush=True)
+    if not arguments.summary:
+        recorder = Recorder(all_series, arguments.runs, end)
+        threads = [threading.Thread(target=recorder.work, args=(cpu,), daemon=True)
+                   for cpu in os.sched_getaffinity(0)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if recorder.failed is not None:
+            sys.exit(recorder.failed)
     for series in all_series:
         print(summary(series))
     lab_plot.draw()
