@@ -374,8 +374,11 @@ TEST(StatisticsConcurrent, InTheChildOfAFork) {
 TEST(StatisticsConcurrent, AddUpAtAnyTime) {
   in_child([] {
     constexpr unsigned kThreads = 3;
-    constexpr std::size_t kPlaces = 8000;
     constexpr std::size_t kMostSize = 4000;
+    constexpr std::size_t kOutbox = 256 << 10;
+    const std::size_t blur = kThreads * (config::cache_budget() + kOutbox);
+    // Three times as many live bytes as may be blurred.
+    const std::size_t places_each = 3 * blur / kThreads / (kMostSize / 2);
     std::atomic<std::size_t> live{0};
     std::atomic<unsigned> at_work{0};
     std::atomic<bool> over{false};
@@ -383,21 +386,19 @@ TEST(StatisticsConcurrent, AddUpAtAnyTime) {
     for (unsigned t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         std::mt19937 random(t);
-        std::vector<void*> places(kPlaces, nullptr);
+        std::vector<void*> places(places_each, nullptr);
         for (std::size_t i = 0; !over; ++i) {
-          void*& p = places[i % kPlaces];
+          void*& p = places[i % places_each];
           live -= hak_usable_size(p);
           hak_free(p);
           p = hak_malloc(1 + random() % kMostSize);
           live += hak_usable_size(p);
-          if (i == kPlaces) ++at_work;
+          if (i == places_each) ++at_work;
         }
         free_all(places);
       });
     }
     while (at_work < kThreads) sched_yield();
-    constexpr std::size_t kOutbox = 256 << 10;
-    const std::size_t blur = kThreads * (config::cache_budget() + kOutbox);
     for (int i = 0; i < 100; ++i) {
       const std::size_t before = live;
       const hak_stats_t s = stats();
