@@ -67,12 +67,13 @@ Object make(std::size_t size, std::uint64_t seed) {
   return o;
 }
 
-// The object cannot grow where it is.
+// The object cannot grow where it is by more than a region.
 void wall_in(const Object& o) {
   const std::size_t end = align_up(address_of(o.p) + hak_usable_size(o.p), kRegionBytes);
-  while (region_id_of(reinterpret_cast<void*>(end)) == kRegionUnused) {
-    ASSERT_NE(hak_malloc(kRegionBytes), nullptr);
-  }
+  const auto is_free = [end](std::size_t region) {
+    return region_id_of(reinterpret_cast<void*>(end + region * kRegionBytes)) == kRegionUnused;
+  };
+  while (is_free(0) && is_free(1)) ASSERT_NE(hak_malloc(2 * kRegionBytes), nullptr);
 }
 
 // An object that cannot grow where it is, and has grown.
@@ -126,7 +127,7 @@ TEST(Apart, GrowsShrinksAndGoes) {
 TEST(Apart, WhatItLeavesIsClean) {
   in_child([] {
     Object o = make(4 * kMiB, 1);
-    void* wall = hak_malloc(kRegionBytes);  // right behind
+    void* wall = hak_malloc(2 * kRegionBytes);  // right behind
     char* const before = o.p;
     const std::uint64_t purges = span_statistics().purges;
     ASSERT_TRUE(o.resize(40 * kMiB));
@@ -245,7 +246,7 @@ TEST(Apart, ForkKeepsBothSides) {
 void resize_at_random(unsigned seed, int steps, bool may_fail) {
   std::mt19937 random(seed);
   std::vector<Object> objects;
-  for (unsigned i = 0; i < 6; ++i) objects.push_back(make(kRegionBytes, seed * 100 + i));
+  for (unsigned i = 0; i < 6; ++i) objects.push_back(make(2 * kRegionBytes, seed * 100 + i));
   for (int i = 0; i < steps; ++i) {
     Object& o = objects[random() % objects.size()];
     if (random() % 16 == 0) {
@@ -259,7 +260,7 @@ void resize_at_random(unsigned seed, int steps, bool may_fail) {
       }
       o.write();
     }
-    const std::size_t size = (kRegionBytes << random() % 6) + random() % kRegionBytes;
+    const std::size_t size = (2 * kRegionBytes << random() % 6) + random() % kRegionBytes;
     const bool done = o.resize(random() % 4 == 0 ? o.size + kRegionBytes : size);
     ASSERT_TRUE(done || may_fail);
     if (testing::Test::HasFailure()) return;

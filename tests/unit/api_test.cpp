@@ -180,7 +180,7 @@ TEST(Api, ImpossibleSizesAreEnomem) {
 TEST(Api, AlignmentsUpToAGigabyte) {
   in_child([] {
     for (std::size_t alignment = 1; alignment <= kMaxAlignment; alignment *= 2) {
-      for (const std::size_t size : {0, 1, 24, 100, 700, 5000, 32768, 32769, 200000}) {
+      for (const std::size_t size : {0, 1, 24, 100, 700, 5000, 65536, 65537, 200000}) {
         std::vector<void*> objects;
         for (int i = 0; i < 3; ++i) {
           auto* p = static_cast<char*>(hak_aligned_alloc(alignment, size));
@@ -470,7 +470,7 @@ TEST(ApiConcurrent, ThreadsAtTheirEndStillAllocateAndFree) {
                                    void* again = hak_malloc(100);
                                    if (again != nullptr) {
                                      std::memset(again, 1, 100);
-                                     hak_free(hak_malloc(50000));
+                                     hak_free(hak_malloc(100000));
                                      pthread_setspecific(key, again);
                                    }
                                  }),

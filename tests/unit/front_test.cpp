@@ -266,7 +266,7 @@ TEST(ThreadTest, DetachedForGood) {
       EXPECT_EQ(cache.phase, Cache::Phase::attached);
       EXPECT_EQ(cache.tag, tag_of_owner(current_heap->id));
       for (unsigned c = 0; c < kClasses; ++c) {
-        std::vector<void*> objects(50);
+        std::vector<void*> objects(3);
         for (void*& p : objects) p = take(c);
         for (void* p : objects) give(c, p);
       }
@@ -284,6 +284,29 @@ TEST(ThreadTest, DetachedForGood) {
     EXPECT_EQ(kept_count(), 0u);
     EXPECT_EQ(span_statistics().used, 0u);
     EXPECT_TRUE(heap_by_id(1)->parked);
+  });
+}
+
+// A thread whose arrays have places for more than a quarter of the budget leaves none of them.
+TEST(ThreadTest, LargeCachesDoNotWait) {
+  in_child([] {
+    ASSERT_TRUE(arena_add(1));
+    std::thread([] {
+      attach();
+      const unsigned largest = kOrdinaryClasses - 1;
+      for (unsigned c = largest; cache.thread->budget_used <= config::cache_budget() / 4; --c) {
+        ASSERT_LT(c, kClasses);
+        std::vector<void*> objects(100);
+        for (int round = 0; round < 8; ++round) {
+          for (void*& p : objects) p = take(c);
+          for (void* p : objects) give(c, p);
+        }
+      }
+      thread_end();
+    }).join();
+    EXPECT_EQ(kept_count(), 0u);
+    EXPECT_TRUE(heap_by_id(1)->parked);
+    EXPECT_EQ(heap_by_id(1)->kept.load(), nullptr);
   });
 }
 

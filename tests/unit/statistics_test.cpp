@@ -210,7 +210,7 @@ TEST(Statistics, ObjectsMappedApart) {
     std::vector<void*> objects = some_of_everything(3);
     objects.push_back(hak_malloc(300 * kMiB));
     void*& moving = objects.emplace_back(hak_malloc(20 * kMiB));
-    void* barrier = hak_malloc(40000);
+    void* barrier = hak_malloc(100000);
     const hak_stats_t before = stats();
     moving = hak_realloc(moving, 30 * kMiB);
     const hak_stats_t apart = stats();

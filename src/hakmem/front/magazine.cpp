@@ -20,16 +20,12 @@ constexpr unsigned kMostCapacity = 2047;
 // A refill brings so many bytes of objects at most: enough to pay for the visit, and no more than
 // is worth holding when the objects are freed elsewhere and never come back.
 constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
-// One class may have so much of the thread's budget.
-constexpr std::size_t kClassShare = 4;
-// So many threads have their full budget; more share what these would have.
-constexpr std::uint32_t kFullBudgets = 8;
-// In so many visits through the slow door one class is looked at for idleness.
-constexpr unsigned kVisitsPerLook = 16;
-// ... the clock is read,
-constexpr unsigned kVisitsPerTick = 4;
-// ... and what the outbox holds is sent off, full or not.
-constexpr unsigned kVisitsPerFlush = 256;
+constexpr std::size_t kClassShare = 4;     // one class may have this part of the budget
+constexpr std::uint32_t kFullBudgets = 2;  // more threads than these share what these would have
+// Visits through the slow door from one of these to the next:
+constexpr unsigned kVisitsPerTick = 4;     // the clock is read
+constexpr unsigned kVisitsPerLook = 16;    // one class is looked at for idleness
+constexpr unsigned kVisitsPerFlush = 256;  // what the outbox holds is sent off, full or not
 
 struct Policy {
   unsigned first_capacity;
@@ -42,8 +38,8 @@ constexpr Policy policy_of(unsigned c) {
   const std::size_t size = kSizeClasses[c].size;
   const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
   Policy p{};
-  p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
-  p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
+  p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : size <= 32768 ? 3 : 1;
+  p.first_batch = ultra || size <= 512 ? 8 : std::max(1U, p.first_capacity / 2);
   p.most_batch = std::max(p.first_batch, static_cast<unsigned>(kMostBatchBytes / size));
   return p;
 }

@@ -40,8 +40,10 @@ void detach(Cache::Phase next) {
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    // A few heaps wait for the next threads as they are. An idle thread promised to keep nothing.
-    const bool warm = next == Cache::Phase::gone && kept_count() < config::warm_heaps();
+    // A few heaps wait for the next threads as they are, if that is not much. An idle thread
+    // promised to keep nothing.
+    const bool warm = next == Cache::Phase::gone && kept_count() < config::warm_heaps() &&
+                      state->budget_used <= config::cache_budget() / 4;
     if (warm && heap != nullptr) {
       heap_park_with(heap, state);
     } else {

@@ -1,16 +1,16 @@
 // Size classes: which sizes of objects there are, and how a slab of each is laid out.
 //
 //   class  0..7     16 B apart up to 128
-//   class  8..39    four a doubling up to 32 KiB
-//   class 40..48    powers of two from 128 B to 32 KiB, each object aligned to its size:
+//   class  8..43    four a doubling up to 64 KiB
+//   class 44..49    powers of two from 128 B to 4 KiB, each object aligned to its size:
 //                   the second family, for alignments above 64
 //
 // The bands C0..C7 name the classes up to 1024 B, as the statistics show them:
 //
 //   C0 1..16  C1 17..32  C2 33..64  C3 65..128  C4 129..256  C5 257..384  C6 385..512  C7 513..1024
 //
-// A class is known to the fast path by its *slot*: the place of its two words in the thread's
-// cache, whose lines hold four tops and then four limits. So slots are 0..3, 8..11, 16..19, ...
+// A class is known to the fast path by its *slot*, the place of its two words in the thread's
+// cache, whose lines hold four tops and then four limits: 0..3, 8..11, 16..19, ...
 #pragma once
 
 #include <array>
@@ -23,13 +23,13 @@
 
 namespace hakmem {
 
-inline constexpr unsigned kOrdinaryClasses = 40;
-inline constexpr unsigned kAlignedClasses = 9;
+inline constexpr unsigned kOrdinaryClasses = 44;
+inline constexpr unsigned kAlignedClasses = 6;
 inline constexpr unsigned kClasses = kOrdinaryClasses + kAlignedClasses;
 inline constexpr unsigned kSlots = (kClasses + 3) / 4 * 8;
 
 inline constexpr std::size_t kMaxTiny = 1024;
-inline constexpr std::size_t kMaxSmall = 32768;
+inline constexpr std::size_t kMaxSmall = 65536;
 inline constexpr std::size_t kLeastAlignedClass = 128;
 
 inline constexpr unsigned kBands = 8;
@@ -63,7 +63,8 @@ constexpr std::uint32_t size_of_class(unsigned c) {
 }
 
 // Without a colour the first objects of all slabs would share a few sets of the L1 cache. Up to
-// this object size some objects of a slab are given up for it where its slack is less.
+// this object size some objects of a slab are given up for it where its slack is less. Above it the
+// powers of two fill their slabs, and so are aligned to their size.
 constexpr std::uint32_t kColouredUpTo = 4096;
 constexpr std::uint32_t kLeastColourBytes = 960;
 
@@ -120,6 +121,7 @@ constexpr unsigned class_of_aligned(std::size_t size, std::size_t alignment) {
     }
   }
   const std::size_t least = std::bit_ceil(size > alignment ? size : alignment);
+  if (least > detail::kColouredUpTo) return class_of_size(least);
   return kOrdinaryClasses + static_cast<unsigned>(std::countr_zero(least)) -
          static_cast<unsigned>(std::countr_zero(kLeastAlignedClass));
 }
