@@ -82,6 +82,28 @@ TEST(HeapRemote, OutboxIsFlushedWhenFull) {
   }
 }
 
+// A few of them would fill it.
+TEST(HeapRemote, LargerObjectsAreSentAtOnce) {
+  in_child([] {
+    const unsigned c = class_of_size(40000);
+    Heap* heap = new_heap();
+    void* small = refill(heap, 4, 1)[0];
+    void* p = refill(heap, c, 1)[0];
+    Outbox outbox{};
+    add_to(outbox, small);
+    const std::size_t charge = outbox.charge;
+    add_to(outbox, p);
+    EXPECT_EQ(outbox.charge, charge);
+    ASSERT_NE(heap->pending.load(), nullptr);
+    heaps_trim_idle();
+    EXPECT_EQ(held(heap, c), 0u);
+    EXPECT_EQ(heap->bins[c].counters.collected, 1u);
+    outbox_flush(outbox);
+    heaps_trim_idle();
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
 // More words than the outbox has room for: parcels make way for each other, and none is lost.
 TEST(HeapRemote, ParcelsMakeWay) {
   in_child([] {

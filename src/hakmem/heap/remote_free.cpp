@@ -57,6 +57,8 @@ void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
 HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   const Parcel object = parcel_of(p, id);
+  // A few of these would fill the outbox, and send smaller ones off one by one.
+  if (object.k->size > Outbox::kMostCharge / 8) return send(object);
   Parcel& place = place_for(outbox, object.key);
   if (place.mask != 0) {
     outbox.charge -= count_bits(place.mask) * (place.k->size + Outbox::kObjectCharge);
