@@ -59,24 +59,29 @@ Rates rates_of(const std::string& series) {
   return rates;
 }
 
+// A hundred runs, each in the default budget, the other CPU loaded.
 TEST(Replay, IdenticalSides) {
   const Rates rates = rates_of("same");
+  EXPECT_GE(rates.runs, 100);
   EXPECT_LE(rates.called, 0.05 * rates.runs);
   EXPECT_GE(rates.neutral, 0.75 * rates.runs);
 }
 
 TEST(Replay, PlantedOnePercent) {
   const Rates rates = rates_of("planted-1");
+  EXPECT_GE(rates.runs, 100);
   EXPECT_GE(rates.found, 0.95 * rates.runs);
 }
 
 TEST(Replay, PlantedHalfAPercent) {
   const Rates rates = rates_of("planted-0.5");
+  EXPECT_GE(rates.runs, 100);
   EXPECT_GE(rates.found, 0.80 * rates.runs);
 }
 
 TEST(Replay, RelinkedSource) {
   const Rates rates = rates_of("relinked");
+  EXPECT_GE(rates.runs, 100);
   EXPECT_LE(rates.called, 0.05 * rates.runs);
 }
 
