@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <set>
 #include <string>
@@ -177,6 +178,34 @@ TEST(Api, ImpossibleSizesAreEnomem) {
   });
 }
 
+// Between 32 and 64 KiB malloc takes slabs, but not where a span saves pages or address space.
+TEST(Api, WhereSpansServeBesideSlabs) {
+  in_child([] {
+    hak_heap_t* heap = hak_heap_new();
+    const std::size_t size = kMaxSlabOnly + 1;
+    EXPECT_NE(region_id_anywhere(hak_malloc(size)), kRegionLarge);
+    EXPECT_EQ(region_id_anywhere(hak_calloc(1, size)), kRegionLarge);
+    EXPECT_EQ(region_id_anywhere(hak_heap_malloc(heap, size)), kRegionLarge);
+    EXPECT_NE(region_id_anywhere(hak_calloc(1, size - 1)), kRegionLarge);
+    EXPECT_NE(region_id_anywhere(hak_heap_malloc(heap, size - 1)), kRegionLarge);
+    void* small = hak_malloc(size);
+    void* large = hak_calloc(1, size);
+    std::memset(small, 7, size);
+    std::memset(large, 8, size);
+    for (void*& p : {std::ref(small), std::ref(large)}) {
+      const char first = *static_cast<char*>(p);
+      for (const std::size_t other : {kMaxSmall, kMaxSmall + 1, size + 1, size}) {
+        p = hak_realloc(p, other);
+        ASSERT_NE(p, nullptr);
+        EXPECT_TRUE(std::all_of(static_cast<char*>(p), static_cast<char*>(p) + size,
+                                [first](char c) { return c == first; }));
+      }
+      hak_free(p);
+    }
+    hak_heap_destroy(heap);
+  });
+}
+
 TEST(Api, AlignmentsUpToAGigabyte) {
   in_child([] {
     for (std::size_t alignment = 1; alignment <= kMaxAlignment; alignment *= 2) {
@@ -312,7 +341,7 @@ TEST(ApiFailure, EachCallInTurn) {
       std::vector<std::pair<char*, std::size_t>> live;
       int failures = 0;
       for (int i = 0; i < 400; ++i) {
-        const std::size_t size = i % 10 == 0 ? 50000 * (1 + i / 40) : 1 + 97 * i % 3000;
+        const std::size_t size = i % 10 == 0 ? 70000 * (1 + i / 40) : 1 + 97 * i % 3000;
         errno = 0;
         auto* p = static_cast<char*>(i % 3 == 0 ? hak_calloc(1, size) : hak_malloc(size));
         if (p == nullptr) {

@@ -287,14 +287,14 @@ TEST(ThreadTest, DetachedForGood) {
   });
 }
 
-// A thread whose arrays have places for more than a quarter of the budget leaves none of them.
+// A thread whose arrays have places for more than 4 MiB leaves none of them.
 TEST(ThreadTest, LargeCachesDoNotWait) {
   in_child([] {
     ASSERT_TRUE(arena_add(1));
     std::thread([] {
       attach();
       const unsigned largest = kOrdinaryClasses - 1;
-      for (unsigned c = largest; cache.thread->budget_used <= config::cache_budget() / 4; --c) {
+      for (unsigned c = largest; cache.thread->budget_used <= std::size_t{4} << 20; --c) {
         ASSERT_LT(c, kClasses);
         std::vector<void*> objects(100);
         for (int round = 0; round < 8; ++round) {

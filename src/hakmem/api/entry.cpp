@@ -52,7 +52,7 @@ bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
 HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
-  if (bytes <= kMaxSmall) {
+  if (bytes <= kMaxSlabOnly) {
     void* p = entry_malloc(bytes, heap);
     return p != nullptr ? memset(p, 0, bytes) : nullptr;
   }

@@ -74,7 +74,7 @@ LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap
 
 void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
   const unsigned c = class_of_aligned(size, alignment);
-  if (c == kClasses) return allocate_of_span(size, alignment, heap).p;
+  if (c == kClasses || size > kMaxSlabOnly) return allocate_of_span(size, alignment, heap).p;
   void* p = shared_allocate(heap, c);
   if (HAK_LIKELY(p != nullptr)) return p;
   gather_everything();
@@ -82,7 +82,9 @@ void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
 }
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
-  if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
+  void* p = nullptr;
+  if (HAK_LIKELY(size <= kMaxSmall)) p = allocate_of_class(class_of_size(size));
+  if (HAK_LIKELY(p != nullptr) || size <= kMaxSlabOnly) return p;
   return allocate_of_span(size, kMinAlignment).p;
 }
 

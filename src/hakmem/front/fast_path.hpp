@@ -32,8 +32,8 @@ constexpr auto make_route() {
 }  // namespace detail
 
 inline constexpr std::size_t kTinyStep = 16;
-inline constexpr std::size_t kSmallStep = 256;
 inline constexpr auto kTinyRoute = detail::make_route<kTinyStep, kMaxTiny>();
+inline constexpr std::size_t kSmallStep = 256;
 inline constexpr auto kSmallRoute = detail::make_route<kSmallStep, kMaxSmall>();
 
 // ---- C7 ULTRA: the band 513..1024, the busiest in the Mixed workload ----------------------------

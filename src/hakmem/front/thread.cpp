@@ -31,6 +31,8 @@ ThreadState* kept_state(Heap* heap) {
   return state;
 }
 
+constexpr std::size_t kMostKept = 4 << 20;  // bytes of places in arrays that wait
+
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
     cache_put_away();
@@ -40,11 +42,10 @@ void detach(Cache::Phase next) {
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    // A few heaps wait for the next threads as they are, if that is not much. An idle thread
-    // promised to keep nothing.
-    const bool warm = next == Cache::Phase::gone && kept_count() < config::warm_heaps() &&
-                      state->budget_used <= config::cache_budget() / 4;
-    if (warm && heap != nullptr) {
+    // A few small ones wait as they are. Who idles promised to keep nothing.
+    const bool warm = next == Cache::Phase::gone && heap != nullptr &&
+                      state->budget_used <= kMostKept && kept_count() < config::warm_heaps();
+    if (warm) {
       heap_park_with(heap, state);
     } else {
       release(state, heap);

@@ -30,8 +30,9 @@ inline constexpr unsigned kSlots = (kClasses + 3) / 4 * 8;
 
 inline constexpr std::size_t kMaxTiny = 1024;
 inline constexpr std::size_t kMaxSmall = 65536;
+// Above it spans serve, too: in shared heaps, for calloc, and when memory is short.
+inline constexpr std::size_t kMaxSlabOnly = 32768;
 inline constexpr std::size_t kLeastAlignedClass = 128;
-
 inline constexpr unsigned kBands = 8;
 inline constexpr unsigned kFirstC7Class = 16;
 inline constexpr unsigned kLastC7Class = 19;
@@ -48,7 +49,6 @@ struct SizeClass {
   std::uint16_t colours;     // starts of the first object, 64 B apart
   std::uint64_t reciprocal;  // ceil(2^40 / size): exact for every offset within a slab
 };
-
 inline constexpr unsigned kReciprocalShift = 40;
 
 namespace detail {
@@ -84,15 +84,13 @@ constexpr SizeClass make_class(unsigned c) {
   return k;
 }
 
-constexpr std::array<SizeClass, kClasses> make_classes() {
-  std::array<SizeClass, kClasses> table{};
-  for (unsigned c = 0; c < kClasses; ++c) table[c] = make_class(c);
-  return table;
-}
-
 }  // namespace detail
 
-inline constexpr std::array<SizeClass, kClasses> kSizeClasses = detail::make_classes();
+inline constexpr std::array<SizeClass, kClasses> kSizeClasses = [] {
+  std::array<SizeClass, kClasses> table{};
+  for (unsigned c = 0; c < kClasses; ++c) table[c] = detail::make_class(c);
+  return table;
+}();
 
 // The same by slot, for paths that start from a region id.
 inline constexpr std::array<SizeClass, kSlots> kSlotClasses = [] {

@@ -155,7 +155,7 @@ SCENARIO(no_false_alarm) {
         for (void*& p : objects) p = std::malloc(size / 2 + 8);
       }).join();
       for (void* p : objects) std::free(p);
-      std::free(std::malloc(64 << 10));
+      std::free(std::malloc(100 << 10));
       hak_collect(true);
     }
   }
