@@ -23,4 +23,8 @@ TEST(Memory, ALimitIsKept) {
   ends_well("a_limit_is_kept_by_giving_back_first", "HAKMEM_LIMIT", "67108864");
 }
 
+TEST(Memory, SpansServeWhereASlabFindsNoRoom) {
+  ends_well("spans_serve_where_a_slab_finds_no_room", "HAKMEM_LIMIT", "8M");
+}
+
 }  // namespace
