@@ -1,16 +1,13 @@
 // Large objects.
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <random>
 #include <set>
 #include <vector>
 
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/hakmem.h"
 #include "hakmem/large/large.hpp"
-#include "hakmem/slab/size_classes.hpp"
 
 namespace hakmem {
 namespace {
@@ -340,34 +337,6 @@ TEST(LargeFault, IntoTheMiddle) {
                [] { static_cast<void>(large_usable(allocate(40000) + 1)); });
   expect_fatal("invalid pointer, into the middle of a large object: 0x",
                [] { static_cast<void>(large_resize(allocate(40000) + 1, 50000)); });
-}
-
-// Between 32 and 64 KiB malloc takes slabs, but not where a span saves pages or address space.
-TEST(Large, SpansServeBesideSlabs) {
-  in_child([] {
-    hak_heap_t* heap = hak_heap_new();
-    const std::size_t size = kMaxSlabOnly + 1;
-    EXPECT_NE(region_id_anywhere(hak_malloc(size)), kRegionLarge);
-    EXPECT_EQ(region_id_anywhere(hak_calloc(1, size)), kRegionLarge);
-    EXPECT_EQ(region_id_anywhere(hak_heap_malloc(heap, size)), kRegionLarge);
-    EXPECT_NE(region_id_anywhere(hak_calloc(1, size - 1)), kRegionLarge);
-    EXPECT_NE(region_id_anywhere(hak_heap_malloc(heap, size - 1)), kRegionLarge);
-    void* small = hak_malloc(size);
-    void* large = hak_calloc(1, size);
-    std::memset(small, 7, size);
-    std::memset(large, 8, size);
-    for (void*& p : {std::ref(small), std::ref(large)}) {
-      const char first = *static_cast<char*>(p);
-      for (const std::size_t other : {kMaxSmall, kMaxSmall + 1, size + 1, size}) {
-        p = hak_realloc(p, other);
-        ASSERT_NE(p, nullptr);
-        EXPECT_TRUE(std::all_of(static_cast<char*>(p), static_cast<char*>(p) + size,
-                                [first](char c) { return c == first; }));
-      }
-      hak_free(p);
-    }
-    hak_heap_destroy(heap);
-  });
 }
 
 }  // namespace
