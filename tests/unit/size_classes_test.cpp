@@ -71,7 +71,7 @@ TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
     const std::size_t last_colour = (k.colours - 1u) * kCacheLine;
     SCOPED_TRACE(k.size);
     EXPECT_TRUE(k.regions == 1 || k.regions == 2 || k.regions == 4 || k.regions == 8);
-    EXPECT_GE(k.capacity, k.size <= 32768 ? 16u : 8u);
+    EXPECT_GE(k.capacity, k.size <= kMaxSlabOnly ? 16u : 8u);
     EXPECT_LE(k.capacity, kMaxObjects);
     EXPECT_LE(used + last_colour, bytes);                 // every colour has room
     EXPECT_GT(used + last_colour + kCacheLine, bytes);    // and there are no more of them

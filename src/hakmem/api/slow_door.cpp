@@ -62,7 +62,10 @@ void* allocate_of_class(unsigned c) {
   void* p = object_of_class(c);
   if (HAK_LIKELY(p != nullptr)) return p;
   gather_everything();
-  return object_of_class(c);
+  p = object_of_class(c);
+  const std::size_t size = kSizeClasses[c].size;
+  if (p != nullptr || size <= kMaxSlabOnly) return p;
+  return object_of_span(size, size & -size, nullptr).p;  // any alignment that has this class
 }
 
 LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
@@ -82,9 +85,7 @@ void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
 }
 
 HAK_NOINLINE void* malloc_slow(std::size_t size) {
-  void* p = nullptr;
-  if (HAK_LIKELY(size <= kMaxSmall)) p = allocate_of_class(class_of_size(size));
-  if (HAK_LIKELY(p != nullptr) || size <= kMaxSlabOnly) return p;
+  if (HAK_LIKELY(size <= kMaxSmall)) return allocate_of_class(class_of_size(size));
   return allocate_of_span(size, kMinAlignment).p;
 }
 

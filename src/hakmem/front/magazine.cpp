@@ -39,7 +39,7 @@ constexpr Policy policy_of(unsigned c) {
   const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
   Policy p{};
   p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
-  p.first_batch = ultra || size <= 512 ? 8 : std::max(1U, p.first_capacity / 2);
+  p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
   p.most_batch = std::max(p.first_batch, static_cast<unsigned>(kMostBatchBytes / size));
   return p;
 }

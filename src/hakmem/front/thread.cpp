@@ -31,7 +31,7 @@ ThreadState* kept_state(Heap* heap) {
   return state;
 }
 
-constexpr std::size_t kMostKept = 4 << 20;  // bytes of places in arrays that wait
+constexpr std::size_t kMostKept = 4 << 20;  // arrays with room for more bytes are not kept
 
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
@@ -42,7 +42,7 @@ void detach(Cache::Phase next) {
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    // A few small ones wait as they are. Who idles promised to keep nothing.
+    // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
     const bool warm = next == Cache::Phase::gone && heap != nullptr &&
                       state->budget_used <= kMostKept && kept_count() < config::warm_heaps();
     if (warm) {

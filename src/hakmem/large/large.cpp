@@ -91,8 +91,6 @@ void set_usable(Descriptor* head) {
   count_live(head->large.bytes - before);
 }
 
-void no_longer_live(const Descriptor* head) { count_live(0 - head->large.bytes); }
-
 void enlist(Heap* heap, Descriptor* head) {
   const os::Locked inside(heap->door);
   head->large.heap = heap->id;
@@ -148,7 +146,7 @@ bool resize(Descriptor* head, std::size_t size) {
 // Gives the span back whose object has moved.
 void release_span(Descriptor* head, bool zero) {
   if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
-  no_longer_live(head);
+  count_live(0 - head->large.bytes);
   tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
   span_free(head, zero);
 }
@@ -231,7 +229,7 @@ void large_free(void* p) {
   Descriptor* head = head_checked(p);
   if (HAK_LIKELY(!is_apart(head))) return release_span(head, false);
   if (head->large.heap != 0) delist(head);
-  no_longer_live(head);
+  count_live(0 - head->large.bytes);
   apart_close(head);
 }
 
