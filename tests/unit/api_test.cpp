@@ -359,8 +359,13 @@ TEST(ApiFault, MisuseIsNamed) {
     hak_free(opaque(p));
     hak_collect(false);
   });
-  expect_fatal("invalid pointer or double free, into memory that is free: 0x", [] {
+  expect_fatal("double free of a large object: 0x", [] {
     void* p = hak_malloc(100000);
+    hak_free(p);
+    hak_free(opaque(p));
+  });
+  expect_fatal("invalid pointer or double free, into memory that is free: 0x", [] {
+    void* p = hak_malloc(2000000);
     hak_free(p);
     hak_free(opaque(p));
   });

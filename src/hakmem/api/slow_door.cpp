@@ -111,6 +111,7 @@ HAK_NOINLINE void free_other(void* p) {
 HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
   const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
+  if (id == kRegionLarge) return large_free(p);
   free_other(p);
 }
 

@@ -24,7 +24,7 @@ using RegionId = std::uint32_t;
 inline constexpr RegionId kRegionUnused = 0;    // nothing lives here, or not ours at all
 inline constexpr RegionId kRegionLarge = 1;     // the first region of a large object
 inline constexpr RegionId kRegionInterior = 2;  // the inside of a large object
-inline constexpr RegionId kRegionFreed = 3;     // outside the arenas: what was mapped apart there
+inline constexpr RegionId kRegionFreed = 3;     // a freed one: on a shelf, or was mapped apart
 inline constexpr unsigned kOwnerShift = 8;
 inline constexpr std::uint32_t kMaxOwner = (1u << 24) - 2;
 

@@ -21,11 +21,13 @@ constexpr unsigned kMostCapacity = 2047;
 // is worth holding when the objects are freed elsewhere and never come back.
 constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 constexpr std::size_t kClassShare = 4;     // one class may have this part of the budget
+constexpr std::size_t kReserve = 2;        // what is no array may have this part
+constexpr std::size_t kFirstReserve = 16;  // and begins with this one
 constexpr std::uint32_t kFullBudgets = 2;  // more threads than these share what these would have
 // Visits through the slow door from one of these to the next:
 constexpr unsigned kVisitsPerTick = 4;     // the clock is read
 constexpr unsigned kVisitsPerLook = 16;    // one class is looked at for idleness
-constexpr unsigned kVisitsPerFlush = 256;  // what the outbox holds is sent off, full or not
+constexpr unsigned kVisitsPerFlush = 256;  // the outbox is sent off, the shelf tidied
 
 struct Policy {
   unsigned first_capacity;
@@ -177,6 +179,14 @@ void take_from_another(std::size_t bytes) {
   resize(m, slot, capacity);
 }
 
+// True: the thread may cache `more` bytes, of something that then has `all`.
+bool make_room(std::size_t more, std::size_t all, std::size_t most) {
+  const ThreadState& t = *cache.thread;
+  const auto fits = [&] { return t.budget_used + more <= most; };
+  if (!fits()) take_from_another(all);
+  return fits();
+}
+
 // Of the calling thread, in bytes of places.
 std::size_t budget() {
   // Two hints, read one after the other: the difference may be anything for a moment.
@@ -202,11 +212,8 @@ bool grow(Magazine& m, unsigned slot) {
   const unsigned capacity = m.capacity * 2 + 1;
   const std::size_t most = budget();
   if (capacity > kMostCapacity || capacity * size > most / kClassShare) return false;
-  const auto fits = [&] {
-    return cache.thread->budget_used + (capacity - m.capacity) * size <= most;
-  };
-  if (!fits()) take_from_another(capacity * size);
-  return fits() && resize(m, slot, capacity);
+  const std::size_t more = (capacity - m.capacity) * size;
+  return make_room(more, capacity * size, most) && resize(m, slot, capacity);
 }
 
 // A class that was not used since the last look holds as many objects as then, and no visit was
@@ -235,6 +242,7 @@ void shed() {
     if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
     if (wired) lay_null(m, slot);
   });
+  shelf_tidy(cache.thread->shelf);
 }
 
 // A wire was met. True: it is to be laid again.
@@ -282,7 +290,10 @@ bool note_visit(Magazine& m) {
     if (now != 0) lay_wires(now);
   }
   if (t.visits % kVisitsPerLook == 0) {
-    if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
+    if (t.visits % kVisitsPerFlush == 0) {
+      outbox_flush(t.outbox);
+      shelf_tidy(t.shelf);
+    }
     look_at(t.visits / kVisitsPerLook % kClasses);
   }
   return t.waiting && !t.busy;
@@ -354,15 +365,31 @@ void cache_overflow(unsigned slot, void* p) {
   if (memory_waits) lay_null(m, slot);
 }
 
+bool cache_reserve(std::size_t& reserved) {
+  const std::size_t most = budget();
+  const std::size_t more = reserved != 0 ? reserved : most / kFirstReserve;
+  if (reserved + more > most / kReserve || !make_room(more, more, most)) return false;
+  reserved += more;
+  cache.thread->budget_used += more;
+  return true;
+}
+
+void cache_release(std::size_t& reserved) {
+  cache.thread->budget_used -= reserved;
+  reserved = 0;
+}
+
 void cache_flush_all() {
   for_each_array([](Magazine& m, unsigned slot, bool) {
     if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
   });
   outbox_flush(cache.thread->outbox);
+  shelf_clear(cache.thread->shelf);
 }
 
 void cache_put_away() {
   outbox_flush(cache.thread->outbox);
+  shelf_clear(cache.thread->shelf);
   const os::Locked locked(states_lock());
   cache.thread->of = nullptr;
   for (unsigned c = 0; c < kClasses; ++c) {

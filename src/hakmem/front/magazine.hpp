@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "hakmem/front/cache.hpp"
+#include "hakmem/front/shelf.hpp"
 #include "hakmem/heap/outbox.hpp"
 
 namespace hakmem {
@@ -34,7 +35,7 @@ struct alignas(kCacheLine) ThreadState {
   ThreadState* next;  // in the list of all states (states.hpp)
   ThreadState* previous;
   const Cache* of;           // the cache that has the arrays, while their thread can be asked
-  std::size_t budget_used;   // bytes of objects the arrays have places for
+  std::size_t budget_used;   // bytes of objects the arrays and the shelf have places for
   std::uint64_t wired_at;    // when tripwires were laid in all arrays, in coarse milliseconds
   std::uint64_t tripped_at;  // when one was last met
   std::uint32_t trips;       // at that time
@@ -49,7 +50,8 @@ struct alignas(kCacheLine) ThreadState {
   bool waiting;                   // memory waited to be given back when that was last looked at
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
   Magazine magazines[kClasses];
-  void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) -
+  Shelf shelf;
+  void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
   Outbox outbox;
@@ -66,7 +68,12 @@ void* cache_refill(unsigned slot);
 // array grows, or its older half is returned to the slabs.
 void cache_overflow(unsigned slot, void* p);
 
-// Returns all the thread's arrays hold, and its outbox.
+// Doubles the part of the thread's budget that is reserved for something else than arrays, which
+// may have to make room. False: there is not enough. cache_release gives it up.
+bool cache_reserve(std::size_t& reserved);
+void cache_release(std::size_t& reserved);
+
+// Returns all the thread's arrays hold, its outbox and its shelf.
 void cache_flush_all();
 
 // The arrays leave the thread's cache, or come into it: a thread's state may be passed on to

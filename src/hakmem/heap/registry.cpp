@@ -31,6 +31,10 @@ constinit std::atomic<Leaf*> leaves[kLeaves]{};
 constinit Kind threads{1, 0, 0, 0, nullptr, nullptr};
 constinit Kind shared{kFirstSharedHeap, 0, 0, 0, nullptr, nullptr};
 
+// Of large objects, by threads without a heap; each other thread counts in its own. Nobody orders
+// anything by these: relaxed.
+constinit std::atomic<std::size_t> large_bytes_elsewhere{0};
+
 Kind& kind_of(const Heap* heap) { return is_shared(heap->id) ? shared : threads; }
 
 // From here on to the next comment the caller holds the lock.
@@ -137,6 +141,23 @@ void registry_park(Heap* heap) {
 
 // The order of locks: registry, doors by id, spans, metadata. Whoever holds a door takes another
 // one only by try_lock.
+void count_large(std::size_t bytes) {
+  Heap* heap = current_heap;
+  if (HAK_UNLIKELY(heap == nullptr)) {
+    large_bytes_elsewhere.fetch_add(bytes, std::memory_order_relaxed);
+  } else {
+    heap->large_bytes.store(heap->large_bytes.load(std::memory_order_relaxed) + bytes,
+                            std::memory_order_relaxed);
+  }
+}
+
+std::size_t large_live_bytes() {
+  std::size_t bytes = large_bytes_elsewhere.load(std::memory_order_relaxed);
+  for_each_heap(
+      [&](const Heap* heap) { bytes += heap->large_bytes.load(std::memory_order_relaxed); });
+  return bytes;
+}
+
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });

@@ -35,6 +35,10 @@ void for_each_heap(Action action) {
 std::uint32_t parked_count();
 std::uint32_t kept_count();
 
+// Adds to the usable bytes of all large objects, modulo 2^64. large_live_bytes is their sum.
+void count_large(std::size_t bytes);
+std::size_t large_live_bytes();
+
 // Puts a heap of either kind among the parked ones. Its door is not held.
 void registry_park(Heap* heap);
 

@@ -5,6 +5,7 @@
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/magazine.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
@@ -66,20 +67,6 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
-// Usable bytes of all large objects are the sum of what each thread counts in its heap, and of
-// this, by threads without one. Nobody orders anything by it: relaxed.
-constinit std::atomic<std::size_t> live_bytes_elsewhere{0};
-
-void count_live(std::size_t bytes) {
-  Heap* heap = current_heap;
-  if (HAK_UNLIKELY(heap == nullptr)) {
-    live_bytes_elsewhere.fetch_add(bytes, std::memory_order_relaxed);
-  } else {
-    heap->large_bytes.store(heap->large_bytes.load(std::memory_order_relaxed) + bytes,
-                            std::memory_order_relaxed);
-  }
-}
-
 std::size_t reserved_for_start(const Descriptor* head) {
   return head->large.moved_start ? kMostStart : 0;
 }
@@ -88,7 +75,7 @@ std::size_t reserved_for_start(const Descriptor* head) {
 void set_usable(Descriptor* head) {
   const std::size_t before = head->large.bytes;
   head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved_for_start(head);
-  count_live(head->large.bytes - before);
+  if (head->large.bytes != before) count_large(head->large.bytes - before);
 }
 
 void enlist(Heap* heap, Descriptor* head) {
@@ -109,9 +96,17 @@ void delist(Descriptor* head) {
   (prev != nullptr ? prev->large.next : heap->large) = next;
 }
 
+// A span that was a large object's keeps the start it had, if it may.
+void choose_start(Descriptor* head, std::size_t size, std::size_t alignment) {
+  const bool moves = alignment <= kCacheLine && has_room_for_start(size);
+  if (!moves) head->start = 0;
+  if (moves && !head->large.moved_start) head->start = static_cast<std::uint32_t>(next_start());
+  head->large.moved_start = moves;
+}
+
 Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignment, Heap* heap) {
-  head->large.moved_start = alignment <= kCacheLine && has_room_for_start(size);
-  head->start = head->large.moved_start ? static_cast<std::uint32_t>(next_start()) : 0;
+  head->large.moved_start = false;
+  choose_start(head, size, alignment);
   head->large.heap = 0;
   head->large.apart = nullptr;
   head->large.copied_at = 0;
@@ -146,9 +141,7 @@ bool resize(Descriptor* head, std::size_t size) {
 // Gives the span back whose object has moved.
 void release_span(Descriptor* head, bool zero) {
   if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
-  count_live(0 - head->large.bytes);
-  tiny_region_id_write_header(head, kRegionUnused, kRegionUnused);
-  span_free(head, zero);
+  large_span_free(head, zero);
 }
 
 // Room costs address space, and is charged for where the system overcommits nothing.
@@ -203,14 +196,21 @@ void* grow_apart(Descriptor* head, std::size_t size, Heap* heap) {
 
 LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) {
   if (size > kMaxObjectBytes) return {nullptr, false};
-  // A program that lives on large objects alone should see what waits in heaps, too.
-  help_another();
-  // A lost count does no harm: relaxed, and no atomic addition.
-  static constinit std::atomic<unsigned> visits{0};
-  const unsigned visit = visits.load(std::memory_order_relaxed) + 1;
-  visits.store(visit, std::memory_order_relaxed);
-  if (visit % kVisitsPerTick == 0) memory_tick();
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
+  if (ThreadState* t = cache.thread; HAK_LIKELY(t != nullptr)) {
+    // A program that lives on large objects alone should see what waits in heaps, too.
+    if (++t->shelf.visits % kVisitsPerTick == 0) {
+      help_another();
+      memory_tick();
+    }
+    const bool fits = heap == nullptr && alignment <= kRegionBytes;
+    if (Descriptor* head = fits ? shelf_take(t->shelf, regions) : nullptr) {
+      choose_start(head, size, alignment);
+      head->large.copied_at = 0;
+      set_usable(head);
+      return {start_of(head), false};
+    }
+  }
   const Span span = span_allocate(regions, regions_for(alignment));
   if (span.head == nullptr) return {nullptr, false};
   return {start_of(become_large(span.head, size, alignment, heap)), span.zero};
@@ -227,9 +227,14 @@ void large_clear(void* p, std::size_t bytes) {
 
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
-  if (HAK_LIKELY(!is_apart(head))) return release_span(head, false);
+  if (HAK_LIKELY(!is_apart(head))) {
+    if (head->large.heap == 0 && cache.thread != nullptr && shelf_put(cache.thread->shelf, head)) {
+      return;
+    }
+    return release_span(head, false);
+  }
   if (head->large.heap != 0) delist(head);
-  count_live(0 - head->large.bytes);
+  count_large(0 - head->large.bytes);
   apart_close(head);
 }
 
@@ -254,13 +259,6 @@ void* large_move(void* p, std::size_t size, Heap* heap) {
   if (head->regions < kLeastApart) return nullptr;
   void* moved = move_by_copy(head, size, heap);
   return moved != nullptr ? moved : move_apart(head, size, heap);
-}
-
-std::size_t large_live_bytes() {
-  std::size_t bytes = live_bytes_elsewhere.load(std::memory_order_relaxed);
-  for_each_heap(
-      [&](const Heap* heap) { bytes += heap->large_bytes.load(std::memory_order_relaxed); });
-  return bytes;
 }
 
 std::size_t large_good_size(std::size_t size) {

@@ -40,9 +40,6 @@ void* large_move(void* p, std::size_t size, Heap* heap);
 // Clears the first `bytes` bytes of an object that was just allocated.
 void large_clear(void* p, std::size_t bytes);
 
-// The usable bytes of all large objects together.
-std::size_t large_live_bytes();
-
 // The usable bytes that an object of `size` bytes gets.
 std::size_t large_good_size(std::size_t size);
 

@@ -1,0 +1,40 @@
+// The spans of large objects that a thread freed and keeps for its next ones: so these come and go
+// without the arena's lock, and their regions' ids stay as they are. Up to 1 MiB: the pages of
+// larger objects cost more than the lock does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hakmem/arena/descriptor.hpp"
+
+namespace hakmem {
+
+// A span on the shelf looks like a large object in everything but its id, kRegionFreed, and counts
+// as a live one (heap/registry.hpp) that is cached.
+struct Shelf {
+  static constexpr std::size_t kLongest = 16;  // regions
+
+  Descriptor* spans[kLongest + 1];  // by length, linked by large.next, the last freed first
+  std::size_t bytes;                // of the objects that they were
+  std::size_t most;                 // there may be; part of the thread's budget
+  std::uint32_t wanted;             // bit n: n regions were, since the last tidying
+  std::uint32_t visits;             // to allocate, and to put something here
+  std::uint32_t tidied_at;          // visits then
+};
+
+// A span of so many regions, or up to a quarter more; or null.
+Descriptor* shelf_take(Shelf& shelf, std::size_t regions);
+
+// Keeps the span of an object that is no shared heap's and lies in an arena. False: it is too long,
+// or there is no room within the calling thread's budget.
+bool shelf_put(Shelf& shelf, Descriptor* head);
+
+// Gives back the spans of all lengths that were not wanted since the last time.
+void shelf_tidy(Shelf& shelf);
+void shelf_clear(Shelf& shelf);
+
+// Gives the span of a large object back to the arena. `zero`: its memory reads as zero.
+void large_span_free(Descriptor* head, bool zero = false);
+
+}  // namespace hakmem

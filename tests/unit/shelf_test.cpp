@@ -1,0 +1,230 @@
+// The spans that a thread keeps for its next large objects.
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "front_support.hpp"
+#include "hakmem/large/large.hpp"
+
+namespace hakmem {
+namespace {
+
+constexpr std::size_t kRegion = kRegionBytes;
+const Environment kBudget = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "1000000"}};
+constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // half of that
+
+char* allocate(std::size_t size, std::size_t alignment = 16) {
+  return static_cast<char*>(large_allocate(size, alignment).p);
+}
+
+Shelf& shelf() { return cache.thread->shelf; }
+
+std::size_t regions_on_shelf() {
+  std::size_t sum = 0;
+  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
+    for (const Descriptor* d = shelf().spans[n]; d != nullptr; d = d->large.next) {
+      EXPECT_EQ(d->regions, n);
+      sum += n;
+    }
+  }
+  return sum;
+}
+
+TEST(Shelf, TheNextObjectOfTheLengthGetsTheSpan) {
+  in_child(
+      [] {
+        attach();
+        char* a = allocate(3 * kRegion);
+        char* b = allocate(3 * kRegion - 100);
+        std::memset(a, 1, 3 * kRegion);
+        const std::size_t dirty = span_statistics().dirty;
+        large_free(a);
+        large_free(b);
+        EXPECT_EQ(region_id_of(b), kRegionFreed);
+        EXPECT_EQ(span_statistics().dirty, dirty);
+        EXPECT_EQ(regions_on_shelf(), 6u);
+        EXPECT_NE(allocate(2 * kRegion), nullptr);  // another length
+        EXPECT_EQ(regions_on_shelf(), 6u);
+        EXPECT_EQ(allocate(3 * kRegion - 100), b);
+        const LargeObject again = large_allocate(2 * kRegion + 1, 16);
+        EXPECT_EQ(address_of(again.p) / kRegion, address_of(a) / kRegion);
+        EXPECT_FALSE(again.zero);
+        EXPECT_EQ(region_id_of(again.p), kRegionLarge);
+        EXPECT_EQ(region_id_of(static_cast<char*>(again.p) + 2 * kRegion), kRegionInterior);
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_EQ(shelf().bytes, 0u);
+      },
+      kBudget);
+}
+
+TEST(Shelf, AlignmentsAndUsableSizesHold) {
+  in_child(
+      [] {
+        attach();
+        for (std::size_t alignment = 16; alignment <= kRegion; alignment *= 2) {
+          for (const std::size_t spare : {std::size_t{0}, std::size_t{100}, std::size_t{5000}}) {
+            const std::size_t size = 4 * kRegion - spare;
+            char* p = allocate(size, alignment);
+            ASSERT_EQ(address_of(p) % alignment, 0u);
+            const std::size_t usable = large_usable(p);
+            ASSERT_GE(usable, size);
+            ASSERT_LE(address_of(p) % kRegion + usable, 4 * kRegion);
+            ASSERT_TRUE(alignment > 16 || usable == large_good_size(size)) << usable;
+            large_free(p);
+            ASSERT_EQ(regions_on_shelf(), 4u);
+          }
+        }
+        large_free(allocate(4 * kRegion));
+        EXPECT_EQ(large_live_bytes(), shelf().bytes);
+      },
+      kBudget);
+}
+
+TEST(Shelf, ALongerSpanServesByAQuarterAtMost) {
+  in_child(
+      [] {
+        attach();
+        char* p = allocate(5 * kRegion);
+        large_free(p);
+        EXPECT_NE(allocate(3 * kRegion), p);
+        EXPECT_EQ(allocate(4 * kRegion), p);
+        EXPECT_EQ(large_usable(p), 5 * kRegion);
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_TRUE(large_resize(p, 4 * kRegion));  // as for any object that is too long
+        EXPECT_EQ(large_usable(p), 4 * kRegion);
+      },
+      kBudget);
+}
+
+TEST(Shelf, GrowsToHalfTheBudgetWhereAllOfItIsWanted) {
+  in_child(
+      [] {
+        attach();
+        std::vector<char*> objects(40);
+        std::size_t most = 0;
+        for (int round = 0; round < 20; ++round) {
+          for (char*& p : objects) p = allocate(2 * kRegion);
+          for (char* p : objects) large_free(p);
+          EXPECT_LE(shelf().bytes, shelf().most);
+          EXPECT_GE(shelf().most, most);
+          EXPECT_EQ(cache.thread->budget_used, places_in_bytes() + shelf().most);
+          most = shelf().most;
+        }
+        EXPECT_EQ(most, kMostBytes);
+        EXPECT_GT(shelf().bytes, most / 4 * 3);
+      },
+      kBudget);
+}
+
+TEST(Shelf, OfThreadsThatOnlyFreeItStaysSmallAndIsEmptiedNowAndThen) {
+  in_child(
+      [] {
+        attach();
+        std::vector<char*> objects(2000);
+        for (char*& p : objects) p = allocate(2 * kRegion);
+        shelf_tidy(shelf());  // as if another thread had allocated them
+        int emptied = 0;
+        for (char* p : objects) {
+          const std::size_t before = shelf().bytes;
+          large_free(p);
+          EXPECT_LE(shelf().bytes, kMostBytes / 8);
+          emptied += shelf().bytes < before ? 1 : 0;
+        }
+        EXPECT_GT(emptied, 10);
+      },
+      kBudget);
+}
+
+TEST(Shelf, NothingLongAndNothingWithoutABudget) {
+  in_child(
+      [] {
+        attach();
+        large_free(allocate((Shelf::kLongest + 1) * kRegion));
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_EQ(shelf().most, 0u);
+      },
+      kBudget);
+  in_child(
+      [] {
+        attach();
+        for (int i = 0; i < 1000; ++i) large_free(allocate(2 * kRegion));
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_EQ(cache.thread->budget_used, shelf().most);
+      },
+      {{"HAKMEM_CACHE_BUDGET", "128K"}});
+}
+
+TEST(Shelf, LengthsThatNobodyTakesGoBack) {
+  in_child(
+      [] {
+        attach();
+        char* a = allocate(2 * kRegion);
+        char* b = allocate(3 * kRegion);
+        shelf_tidy(shelf());
+        large_free(a);
+        large_free(b);
+        a = allocate(2 * kRegion);
+        large_free(a);
+        shelf_tidy(shelf());
+        EXPECT_EQ(regions_on_shelf(), 2u);
+        EXPECT_EQ(region_id_of(b), kRegionUnused);
+        EXPECT_EQ(region_id_of(b + kRegion), kRegionUnused);
+        shelf_tidy(shelf());
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_EQ(span_statistics().used, 0u);
+        EXPECT_EQ(large_live_bytes(), 0u);
+      },
+      kBudget);
+}
+
+TEST(Shelf, AnIdleThreadAndOneThatEndsKeepNothing) {
+  in_child(
+      [] {
+        attach();
+        const std::size_t before = span_statistics().used;
+        large_free(allocate(2 * kRegion));
+        EXPECT_GT(span_statistics().used, before);
+        thread_idle();
+        EXPECT_LE(span_statistics().used, before);
+        std::thread([] {
+          attach();
+          large_free(allocate(2 * kRegion));
+          EXPECT_EQ(regions_on_shelf(), 2u);
+          thread_end();
+        }).join();
+        EXPECT_LE(span_statistics().used, before);
+        EXPECT_EQ(large_live_bytes(), 0u);
+      },
+      kBudget);
+}
+
+TEST(Shelf, SlowDoorVisitsTidyIt) {
+  in_child(
+      [] {
+        attach();
+        large_free(allocate(2 * kRegion));
+        std::vector<void*> objects(40000);
+        for (void*& p : objects) p = take(20);
+        EXPECT_EQ(regions_on_shelf(), 0u);
+      },
+      kBudget);
+}
+
+TEST(Shelf, SharedHeapsObjectsAndThoseWithoutACacheGoBackAtOnce) {
+  in_child(
+      [] {
+        ASSERT_TRUE(arena_add(1));
+        large_free(allocate(2 * kRegion));
+        EXPECT_EQ(span_statistics().used, 0u);
+        attach();
+        const std::size_t before = span_statistics().used;
+        Heap* heap = registry_take_shared();
+        large_free(large_allocate(2 * kRegion, 16, heap).p);
+        EXPECT_EQ(span_statistics().used, before);
+        EXPECT_EQ(regions_on_shelf(), 0u);
+      },
+      kBudget);
+}
+
+}  // namespace
+}  // namespace hakmem
