@@ -14,7 +14,6 @@
 
 #include "child.hpp"
 #include "hakmem/base/bits.hpp"
-#include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 #include "probe.hpp"

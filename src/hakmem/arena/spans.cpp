@@ -4,7 +4,6 @@
 
 #include "hakmem/arena/free_spans.hpp"
 #include "hakmem/config/options.hpp"
-#include "hakmem/os/cgroup.hpp"
 #include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
