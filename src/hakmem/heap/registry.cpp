@@ -140,20 +140,20 @@ void registry_park(Heap* heap) {
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });
-  spans_lock_all();
+  spans_locks(&os::Lock::lock);
   os::holds_every_lock = true;
 }
 
 void fork_parent() {
   os::holds_every_lock = false;
-  spans_unlock_all();
+  spans_locks(&os::Lock::unlock);
   for_each_heap([](Heap* heap) { heap->door.unlock(); });
   lock.unlock();
 }
 
 void fork_child() {
   os::holds_every_lock = false;
-  spans_reset_locks();
+  spans_locks(&os::Lock::reset);
   for_each_heap([](Heap* heap) {
     heap->door.reset();
     if (heap == current_heap || is_shared(heap->id)) return;
