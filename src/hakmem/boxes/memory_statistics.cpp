@@ -83,10 +83,10 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   return s;
 }
 
-HeapStatistics heap_statistics(Heap* heap) {
+hak_heap_stats_t heap_statistics(Heap* heap) {
   const os::Locked inside(heap->door);
   heap_drain(heap, kDrainAll);
-  HeapStatistics total{};
+  hak_heap_stats_t total{};
   for (unsigned c = 0; c < kClasses; ++c) {
     const ClassSums sums = sums_of_bin(heap->bins[c], kSizeClasses[c]);
     total.live_objects += sums.out_bytes / kSizeClasses[c].size;
