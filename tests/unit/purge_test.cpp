@@ -210,7 +210,7 @@ TEST(Purge, AnOlderClockReadingPurgesNothing) {
         take(1);
         Descriptor* late = take(1);
         take(1);
-        spans_lock_all();
+        spans_locks(&os::Lock::lock);
         std::atomic<bool> about_to_free{false};
         std::thread waiter([&] {
           about_to_free = true;
@@ -222,7 +222,7 @@ TEST(Purge, AnOlderClockReadingPurgesNothing) {
         os::holds_every_lock = true;
         span_free(late);
         os::holds_every_lock = false;
-        spans_unlock_all();
+        spans_locks(&os::Lock::unlock);
         waiter.join();
         EXPECT_EQ(span_statistics().purges, 0u);
         EXPECT_EQ(span_statistics().dirty, 2 * kRegionBytes);

@@ -72,7 +72,7 @@ TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
     SCOPED_TRACE(k.size);
     EXPECT_TRUE(k.regions == 1 || k.regions == 2 || k.regions == 4 || k.regions == 8);
     EXPECT_GE(k.capacity, k.size <= kMaxSlabOnly ? 16u : 8u);
-    EXPECT_LE(k.capacity, kMaxObjects);
+    EXPECT_LE(k.capacity, kMaxWords * 64);
     EXPECT_LE(used + last_colour, bytes);                 // every colour has room
     EXPECT_GT(used + last_colour + kCacheLine, bytes);    // and there are no more of them
     EXPECT_LT(bytes - used, k.size + 960u + kCacheLine);  // what is given up for colours is bounded

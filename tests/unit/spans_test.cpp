@@ -393,19 +393,19 @@ TEST(Spans, AFailedRequestReservesNothing) {
         Descriptor* span = take(1);
         const std::size_t huge = std::size_t{1} << (43 - kRegionShift);  // 8 TiB
         std::vector<Descriptor*> had;
-        std::size_t reserved = 0;
+        std::size_t mapped = 0;
         int failures = 0;
         for (int i = 0; i < 6; ++i) {
-          const std::size_t before = span_statistics().reserved;
+          const std::size_t before = span_statistics().mapped;
           Descriptor* head = span_allocate(huge).head;
           if (head != nullptr) {  // the system overcommits without a bound
             had.push_back(head);
             continue;
           }
           ++failures;
-          reserved += span_statistics().reserved - before;
+          mapped += span_statistics().mapped - before;
         }
-        EXPECT_EQ(reserved, 0u) << failures << " failures";
+        EXPECT_EQ(mapped, 0u) << failures << " failures";
         for (Descriptor* head : had) span_free(head);
         span_free(span);
       },

@@ -39,32 +39,27 @@ void* hakmem_dlopen_first(const char* file, int flags) {
 HAK_EXPORT void* dlopen(const char* file, int flags) noexcept;
 
 #if defined(__x86_64__)
-__asm__(
-    ".text\n"
-    ".globl dlopen\n"
-    ".type dlopen, @function\n"
-    "dlopen:\n"
-    "  .cfi_startproc\n"
-    "  andl $-9, %esi\n"
-    "  movq hakmem_dlopen_next(%rip), %rax\n"
-    "  jmp *%rax\n"
-    "  .cfi_endproc\n"
-    ".size dlopen, .-dlopen\n");
+#define HAK_DROP_DEEPBIND_AND_JUMP          \
+  "  andl $-9, %esi\n"                      \
+  "  movq hakmem_dlopen_next(%rip), %rax\n" \
+  "  jmp *%rax\n"
 #elif defined(__aarch64__)
+#define HAK_DROP_DEEPBIND_AND_JUMP                \
+  "  and w1, w1, #-9\n"                           \
+  "  adrp x16, hakmem_dlopen_next\n"              \
+  "  ldr x16, [x16, #:lo12:hakmem_dlopen_next]\n" \
+  "  br x16\n"
+#else
+#error "dlopen: write the jump for this architecture"
+#endif
+
 __asm__(
     ".text\n"
     ".globl dlopen\n"
     ".type dlopen, %function\n"
     "dlopen:\n"
-    "  .cfi_startproc\n"
-    "  and w1, w1, #-9\n"
-    "  adrp x16, hakmem_dlopen_next\n"
-    "  ldr x16, [x16, #:lo12:hakmem_dlopen_next]\n"
-    "  br x16\n"
+    "  .cfi_startproc\n" HAK_DROP_DEEPBIND_AND_JUMP
     "  .cfi_endproc\n"
     ".size dlopen, .-dlopen\n");
-#else
-#error "dlopen: write the jump for this architecture"
-#endif
 
 }  // extern "C"

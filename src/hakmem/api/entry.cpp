@@ -12,7 +12,6 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"
-#include "hakmem/heap/registry.hpp"
 #include "hakmem/large/large.hpp"
 
 namespace hakmem {
@@ -27,19 +26,22 @@ bool worth_keeping(std::size_t size, std::size_t usable) {
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 
-void* out_of_memory() {
-  errno = ENOMEM;
-  return nullptr;
+void* or_out_of_memory(void* p) {
+  if (HAK_UNLIKELY(p == nullptr)) errno = ENOMEM;
+  return p;
 }
 
-// Usable bytes of a small object; ends the program when `p` is not one.
-std::size_t usable_of_slab(const void* p, RegionId id) {
-  Descriptor* slab = slab_of(p, id);
-  slab_index_checked(slab, p);
-  return class_of(slab).size;
-}
+void* out_of_memory() { return or_out_of_memory(nullptr); }
 
-[[noreturn]] void fail_invalid(const void* p) {
+// Usable bytes of an object; 0: it is not ours. Ends the program when `p` is not the start of one.
+HAK_INLINE std::size_t usable_of(const void* p, RegionId id) {
+  if (HAK_LIKELY(owner_of(id) != 0)) {
+    const Descriptor* slab = slab_of(p, id);
+    slab_index_checked(slab, p);
+    return class_of(slab).size;
+  }
+  if (id == kRegionLarge) return large_usable(p);
+  if (id == kRegionUnused && arena_of(p) == nullptr) return 0;
   fatal_pointer("invalid pointer, not the start of a live object:", p);
 }
 
@@ -65,8 +67,7 @@ HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
 }  // namespace
 
 void* malloc_shared(Heap* heap, std::size_t size) {
-  void* p = allocate_shared(heap, size, kMinAlignment);
-  return p != nullptr ? p : out_of_memory();
+  return or_out_of_memory(allocate_shared(heap, size, kMinAlignment));
 }
 
 void* entry_calloc(std::size_t count, std::size_t size) { return zeroed(count, size, nullptr); }
@@ -77,16 +78,8 @@ void* calloc_shared(Heap* heap, std::size_t count, std::size_t size) {
 
 void* reallocate(void* p, std::size_t size, Heap* heap) {
   const RegionId id = region_id_anywhere(p);
-  std::size_t usable = 0;
-  if (HAK_LIKELY(owner_of(id) != 0)) {
-    usable = usable_of_slab(p, id);
-  } else if (id == kRegionLarge) {
-    usable = large_usable(p);
-  } else if (id != kRegionUnused || arena_of(p) != nullptr) {
-    fail_invalid(p);
-  } else {
-    return foreign_realloc(p, size);
-  }
+  const std::size_t usable = usable_of(p, id);
+  if (HAK_UNLIKELY(usable == 0)) return foreign_realloc(p, size);
   if (stays(p, id, size, usable)) return p;
   if (id == kRegionLarge && size > usable) {
     if (void* moved = large_move(p, size, heap); moved != nullptr) return moved;
@@ -113,8 +106,7 @@ void* aligned_no_errno(std::size_t alignment, std::size_t size) {
 }
 
 void* entry_aligned(std::size_t alignment, std::size_t size) {
-  void* p = aligned_no_errno(alignment, size);
-  return p != nullptr ? p : out_of_memory();
+  return or_out_of_memory(aligned_no_errno(alignment, size));
 }
 
 void* aligned_checked(std::size_t alignment, std::size_t size, Heap* heap) {
@@ -123,17 +115,13 @@ void* aligned_checked(std::size_t alignment, std::size_t size, Heap* heap) {
     return nullptr;
   }
   if (heap == nullptr) return entry_aligned(alignment, size);
-  void* p = allocate_shared(heap, size, alignment);
-  return p != nullptr ? p : out_of_memory();
+  return or_out_of_memory(allocate_shared(heap, size, alignment));
 }
 
 std::size_t entry_usable_size(const void* p) {
   if (p == nullptr) return 0;
-  const RegionId id = region_id_anywhere(p);
-  if (owner_of(id) != 0) return usable_of_slab(p, id);
-  if (id == kRegionLarge) return large_usable(p);
-  if (id != kRegionUnused || arena_of(p) != nullptr) fail_invalid(p);
-  return foreign_usable_size(const_cast<void*>(p));
+  const std::size_t usable = usable_of(p, region_id_anywhere(p));
+  return usable != 0 ? usable : foreign_usable_size(const_cast<void*>(p));
 }
 
 std::size_t entry_good_size(std::size_t size) {

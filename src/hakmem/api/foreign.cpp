@@ -10,36 +10,27 @@
 namespace hakmem {
 namespace {
 
+// Ends the program where there is none for the pointer.
 template <typename Function>
-Function* next_definition([[maybe_unused]] const char* name) {
-#ifdef HAKMEM_NO_OVERRIDE
-  return nullptr;  // nothing was overridden: a foreign pointer is an error
-#else
-  if (&dlsym == nullptr) return nullptr;
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+Function* next_definition([[maybe_unused]] const char* name, const void* p) {
+#ifndef HAKMEM_NO_OVERRIDE  // else nothing was overridden: a foreign pointer is an error
+  if (&dlsym != nullptr) {
+    if (void* next = dlsym(RTLD_NEXT, name)) return reinterpret_cast<Function*>(next);
+  }
 #endif
+  fatal_pointer("invalid pointer, not of this heap:", p);
 }
-
-constexpr const char* kInvalid = "invalid pointer, not of this heap:";
 
 }  // namespace
 
-void foreign_free(void* p) {
-  auto* next = next_definition<void(void*)>("free");
-  if (next == nullptr) fatal_pointer(kInvalid, p);
-  next(p);
-}
+void foreign_free(void* p) { next_definition<void(void*)>("free", p)(p); }
 
 void* foreign_realloc(void* p, std::size_t size) {
-  auto* next = next_definition<void*(void*, std::size_t)>("realloc");
-  if (next == nullptr) fatal_pointer(kInvalid, p);
-  return next(p, size);
+  return next_definition<void*(void*, std::size_t)>("realloc", p)(p, size);
 }
 
 std::size_t foreign_usable_size(void* p) {
-  auto* next = next_definition<std::size_t(void*)>("malloc_usable_size");
-  if (next == nullptr) fatal_pointer(kInvalid, p);
-  return next(p);
+  return next_definition<std::size_t(void*)>("malloc_usable_size", p)(p);
 }
 
 }  // namespace hakmem

@@ -15,7 +15,7 @@
 
 namespace hakmem {
 
-constinit std::atomic<bool> detail::janitor_missing{false};
+constinit std::atomic<bool> janitor_missing{false};
 
 namespace {
 
@@ -52,10 +52,11 @@ void tidy() {
   }
 }
 
-// Starts a thread that no signal of the program's reaches.
-bool start_thread() {
+// Starts a thread that no signal of the program's reaches. Where that fails the process does
+// without.
+void start_thread() {
   pthread_attr_t attributes;
-  if (pthread_attr_init(&attributes) != 0) return false;
+  if (pthread_attr_init(&attributes) != 0) return;
   const long least = sysconf(_SC_THREAD_STACK_MIN);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes,
@@ -65,23 +66,22 @@ bool start_thread() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const bool started = pthread_create(&thread, &attributes, work, nullptr) == 0;
+  pthread_create(&thread, &attributes, work, nullptr);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  return started;
 }
 
 }  // namespace
 
 void janitor_request() {
-  if (config::background() != 0) detail::janitor_missing.store(true, std::memory_order_relaxed);
+  if (config::background() != 0) janitor_missing.store(true, std::memory_order_relaxed);
 }
 
 HAK_COLD void janitor_start() {
   // pthread_create allocates, and comes back here.
-  if (!detail::janitor_missing.exchange(false, std::memory_order_relaxed)) return;
+  if (!janitor_missing.exchange(false, std::memory_order_relaxed)) return;
   const int saved = errno;
-  start_thread();  // where that fails the process does without
+  start_thread();
   errno = saved;
 }
 

@@ -7,12 +7,9 @@
 
 namespace hakmem {
 
-namespace detail {
 // Read at each slow-door malloc: relaxed, who comes late starts it a visit later.
 extern constinit std::atomic<bool> janitor_missing;
-}  // namespace detail
-
-inline bool janitor_is_missing() { return detail::janitor_missing.load(std::memory_order_relaxed); }
+inline bool janitor_is_missing() { return janitor_missing.load(std::memory_order_relaxed); }
 
 // The next slow-door malloc is to start it, if it was asked for: libc is ready, or this is the
 // child of a fork, which has none. A child that ends or becomes another program before it allocates

@@ -8,7 +8,6 @@
 
 #include <dlfcn.h>
 
-#include <cerrno>
 #include <new>
 
 #include "hakmem/api/entry.hpp"

@@ -89,7 +89,11 @@ void hook_system() {
 
 // After libc's own constructors, before the program's: the environment is there for sure.
 __attribute__((constructor(101))) void at_load() {
-  process_ready();
+  // The options, as soon as libc has set up the environment. A malloc before that finds defaults.
+  {
+    const os::Locked locked(start_lock);
+    config::load();
+  }
   {
     // Before the program's own handlers, even if it has allocated nothing yet: the first to be
     // registered is the last to prepare. One that came before might wait, while our locks are held,
@@ -106,11 +110,6 @@ __attribute__((destructor(101))) void at_exit() {
 }
 
 }  // namespace
-
-void process_ready() {
-  const os::Locked locked(start_lock);
-  config::load();
-}
 
 bool thread_ready() {
   if (HAK_LIKELY(cache.phase == Cache::Phase::attached)) return true;

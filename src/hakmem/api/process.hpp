@@ -7,8 +7,4 @@ namespace hakmem {
 // no memory, or the thread has ended already; it then works without a cache.
 bool thread_ready();
 
-// Reads the options as soon as libc has set up the environment. A malloc before that finds
-// defaults.
-void process_ready();
-
 }  // namespace hakmem

@@ -5,11 +5,11 @@
 #include "hakmem/arena/arena.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
-#include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 
 namespace hakmem {
 
+constinit os::Lock apart_lock{os::LockKind::spans};
 constinit std::atomic<std::size_t> apart_regions{0};
 constinit std::atomic<bool> apart_used{false};
 
@@ -18,7 +18,6 @@ namespace {
 constexpr std::uintptr_t kFreePlace = 0;
 constexpr std::uintptr_t kTaken = 1;  // being mapped or moved: nobody finds it
 
-constinit os::Lock lock{os::LockKind::spans};
 constinit Descriptor objects[kMaxApart]{};
 constinit std::uintptr_t starts[kMaxApart]{};  // of the objects: what is searched lies together
 constinit unsigned places = 0;                 // from here on all are free
@@ -31,14 +30,10 @@ constinit unsigned freed_so_far = 0;
 
 std::size_t bytes_of(const Descriptor* head) { return std::size_t{head->regions} << kRegionShift; }
 
-// Each eighth of the places asks for twice the size.
-bool worth_a_place(std::size_t regions) {
-  return live < kMaxApart && regions >= kLeastApart << (live * 8 / kMaxApart);
-}
-
 Descriptor* take_place(std::size_t regions) {
-  const os::Locked locked(lock);
-  if (!worth_a_place(regions)) return nullptr;
+  const os::Locked locked(apart_lock);
+  // Each eighth of the places asks for twice the size.
+  if (live == kMaxApart || regions < kLeastApart << (live * 8 / kMaxApart)) return nullptr;
   unsigned place = 0;
   while (starts[place] != kFreePlace) ++place;
   starts[place] = kTaken;
@@ -48,7 +43,7 @@ Descriptor* take_place(std::size_t regions) {
 }
 
 void give_place(const Descriptor* head) {
-  const os::Locked locked(lock);
+  const os::Locked locked(apart_lock);
   starts[head - objects] = kFreePlace;
   --live;
 }
@@ -57,14 +52,14 @@ void publish(Descriptor* head, void* base, std::size_t regions) {
   head->large.apart = static_cast<char*>(base);
   head->regions = static_cast<std::uint32_t>(regions);
   apart_regions.fetch_add(regions, std::memory_order_relaxed);
-  const os::Locked locked(lock);
+  const os::Locked locked(apart_lock);
   starts[head - objects] = address_of(base) + head->start;
 }
 
 // From now on nobody finds it; another object may come to lie at its address.
 void withdraw(Descriptor* head) {
   apart_regions.fetch_sub(head->regions, std::memory_order_relaxed);
-  const os::Locked locked(lock);
+  const os::Locked locked(apart_lock);
   std::uintptr_t& start = starts[head - objects];
   if (start != address_of(head->large.apart) + head->start) {
     fatal_pointer("double free of a large object:", head->large.apart + head->start,
@@ -126,15 +121,11 @@ Apart apart_open(const Descriptor* span, std::size_t regions) {
 
 bool apart_grow(Descriptor* head, std::size_t regions) {
   char* const old = head->large.apart;
-  std::size_t grown = regions;
   withdraw(head);
-  void* base = remap_roomy(old, bytes_of(head), grown);
-  if (base != nullptr) {
-    publish(head, base, grown);
-  } else {
-    publish(head, old, head->regions);
-  }
-  return base != nullptr;
+  void* base = remap_roomy(old, bytes_of(head), regions);
+  const bool grown = base != nullptr;
+  publish(head, grown ? base : old, grown ? regions : head->regions);
+  return grown;
 }
 
 // Not by mremap: emulators may move what shrinks.
@@ -154,15 +145,16 @@ void apart_close(Descriptor* head) {
 }
 
 Descriptor* apart_find(const void* p) {
-  const os::Locked locked(lock);
+  const os::Locked locked(apart_lock);
   const std::uintptr_t* end = starts + places;
   const std::uintptr_t* found = std::find<const std::uintptr_t*>(starts, end, address_of(p));
   return found != end ? &objects[found - starts] : nullptr;
 }
 
-HAK_COLD RegionId apart_id_in_table(const void* p) {
+HAK_COLD RegionId apart_id(const void* p) {
+  if (!apart_used.load(std::memory_order_relaxed)) return kRegionUnused;
   if (apart_find(p) != nullptr) return kRegionLarge;
-  const os::Locked locked(lock);
+  const os::Locked locked(apart_lock);
   for (unsigned i = 0; i < places; ++i) {
     if (starts[i] == kFreePlace || starts[i] == kTaken) continue;
     if (address_of(p) - address_of(objects[i].large.apart) < bytes_of(&objects[i])) {
@@ -172,7 +164,5 @@ HAK_COLD RegionId apart_id_in_table(const void* p) {
   const bool was_here = std::find(freed, freed + kRemembered, address_of(p)) != freed + kRemembered;
   return was_here ? kRegionFreed : kRegionUnused;
 }
-
-os::Lock& apart_lock() { return lock; }
 
 }  // namespace hakmem

@@ -6,8 +6,7 @@
 // a hole in it. Places are few, because each is a mapping and a process gets 65,530 of those; the
 // fewer are left, the larger must be what takes one.
 //
-// One lock guards the table of places; it is held for a few instructions, and no other is taken
-// meanwhile. An object itself belongs to whoever may use it.
+// An object itself belongs to whoever may use it.
 #pragma once
 
 #include <atomic>
@@ -15,15 +14,15 @@
 
 #include "hakmem/arena/descriptor.hpp"
 #include "hakmem/arena/region_map.hpp"
+#include "hakmem/os/lock.hpp"
 
 namespace hakmem {
 
-namespace os {
-class Lock;
-}
-
 inline constexpr unsigned kMaxApart = 512;
 inline constexpr std::size_t kLeastApart = (std::size_t{1} << 20) >> kRegionShift;  // regions
+
+// Guards the table of places; held for a few instructions, and no other is taken meanwhile.
+extern constinit os::Lock apart_lock;
 
 // Regions of all such objects. Relaxed: a count.
 extern constinit std::atomic<std::size_t> apart_regions;
@@ -52,15 +51,8 @@ void apart_close(Descriptor* head);
 // The object that starts at `p`, or null.
 Descriptor* apart_find(const void* p);
 
-RegionId apart_id_in_table(const void* p);
-
 // kRegionLarge for the start of such an object, kRegionInterior for its inside, kRegionFreed for
 // where one began that was freed or moved lately, else kRegionUnused.
-inline RegionId apart_id(const void* p) {
-  if (HAK_LIKELY(!apart_used.load(std::memory_order_relaxed))) return kRegionUnused;
-  return apart_id_in_table(p);
-}
-
-os::Lock& apart_lock();
+RegionId apart_id(const void* p);
 
 }  // namespace hakmem

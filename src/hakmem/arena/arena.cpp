@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "hakmem/config/options.hpp"
-#include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 
@@ -14,18 +13,18 @@ constinit ArenaWindow arena_window{};
 constinit Arena arenas[kMaxArenas]{};
 constinit std::atomic<std::size_t> arena_count{0};
 constinit std::atomic<std::size_t> regions_ever_used{0};
+constinit os::Lock metadata_lock{os::LockKind::metadata};
 
 namespace {
 
-constexpr std::size_t kLocalBitsBytes = kMaxWords * sizeof(std::uint64_t);
-constexpr std::size_t kRemoteBitsBytes = kLocalBitsBytes;
+constexpr std::size_t kBitsBytes = kMaxWords * sizeof(std::uint64_t);  // of a region, of each kind
 
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // Slabs are aligned to their size, up to eight regions; a huge page is the larger step.
-constexpr std::size_t kArenaAlignment = std::size_t{2} << 20;
+constexpr std::size_t kArenaAlignment = kHugePage;
 
 constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::uint64_t kHugePagesAsked = 2;  // values of the option
 constexpr std::uint64_t kHugePagesCollapsed = 3;
 
@@ -39,15 +38,13 @@ constexpr std::size_t kMostMetadata = std::size_t{4} << 30;
 
 std::size_t mapped_in_all() {
   std::size_t sum = 0;
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) sum += arenas[i].mapped;
+  for (const Arena& arena : arenas_so_far()) sum += arena.mapped;
   return sum;
 }
 
 // ---- the metadata heap -------------------------------------------------------------------------
 
 struct MetadataHeap {
-  os::Lock lock{os::LockKind::metadata};
   GrowingArray memory;
   std::size_t capacity;
   std::size_t used;
@@ -61,37 +58,30 @@ std::size_t rounded_metadata(std::size_t bytes) {
 
 // ---- laying out a reservation ------------------------------------------------------------------
 
-// Hands out page-aligned pieces of a reservation, with a page without access after each.
-class Layout {
- public:
-  std::size_t take(std::size_t bytes) {
-    const std::size_t at = end_;
-    end_ = align_up(end_ + bytes, os::page_size()) + os::page_size();
-    return at;
-  }
-  std::size_t end() const { return end_; }
-
- private:
-  std::size_t end_ = os::page_size();
-};
-
 struct Offsets {
   std::size_t ids, descriptors, local_bits, remote_bits, metadata, metadata_bytes, memory, total;
 };
 
 Offsets plan(std::size_t regions, bool first) {
+  const std::size_t page = os::page_size();
+  std::size_t end = page;
+  // Page-aligned pieces of the reservation, with a page without access after each.
+  const auto take = [&](std::size_t bytes) {
+    const std::size_t at = end;
+    end = align_up(end + bytes, page) + page;
+    return at;
+  };
   Offsets o{};
-  Layout layout;
-  o.ids = layout.take(regions * sizeof(RegionId));
-  o.descriptors = layout.take(regions * sizeof(Descriptor));
-  o.local_bits = layout.take(regions * kLocalBitsBytes);
-  o.remote_bits = layout.take(regions * kRemoteBitsBytes);
+  o.ids = take(regions * sizeof(RegionId));
+  o.descriptors = take(regions * sizeof(Descriptor));
+  o.local_bits = take(regions * kBitsBytes);
+  o.remote_bits = take(regions * kBitsBytes);
   if (first) {
     o.metadata_bytes =
         std::clamp((regions << kRegionShift) / kMetadataShare, kLeastMetadata, kMostMetadata);
-    o.metadata = layout.take(o.metadata_bytes);
+    o.metadata = take(o.metadata_bytes);
   }
-  o.memory = layout.end();
+  o.memory = end;
   o.total = o.memory + (regions << kRegionShift) + kArenaAlignment;
   return o;
 }
@@ -116,11 +106,10 @@ bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
   arena.mapped = o.total;
   arena.base = reinterpret_cast<char*>(memory);
   arena.regions = regions;
-  arena.frontier = 0;
   arena.ids = {mapping + o.ids, sizeof(RegionId), 0};
   arena.descriptors = {mapping + o.descriptors, sizeof(Descriptor), 0};
-  arena.local_bits = {mapping + o.local_bits, kLocalBitsBytes, 0};
-  arena.remote_bits = {mapping + o.remote_bits, kRemoteBitsBytes, 0};
+  arena.local_bits = {mapping + o.local_bits, kBitsBytes, 0};
+  arena.remote_bits = {mapping + o.remote_bits, kBitsBytes, 0};
   arena.memory = {arena.base, kRegionBytes, 0};
   if (first) {
     metadata.memory = {mapping + o.metadata, 1, 0};
@@ -136,7 +125,7 @@ std::size_t first_choice(std::size_t limit) {
 
 // The metadata heap of a large arena is gigabytes of address space too.
 void cut_metadata(Arena& arena) {
-  const os::Locked locked(metadata.lock);
+  const os::Locked locked(metadata_lock);
   const std::size_t keep = align_up(
       std::max(metadata.memory.accessible * 2, std::min(metadata.capacity, kLeastMetadata)),
       os::page_size());
@@ -172,9 +161,7 @@ void cut_tail(Arena& arena, std::size_t regions) {
 void honour_limit(const Arena& growing, std::size_t frontier) {
   const std::size_t limit = os::address_space_limit();
   if (limit == SIZE_MAX || mapped_in_all() <= limit / 2) return;
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    Arena& arena = arenas[i];
+  for (Arena& arena : arenas_so_far()) {
     std::size_t keep = arena.memory.accessible >> kRegionShift;
     if (&arena == &growing) keep = std::max({keep, frontier, (limit / 4) >> kRegionShift});
     if (keep < arena.regions) cut_tail(arena, keep);
@@ -270,10 +257,8 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
 }
 
 HAK_COLD Arena* further_arena_of(const void* p) {
-  // Acquire: pairs with the release in arena_add.
-  const std::size_t count = arena_count.load(std::memory_order_acquire);
-  for (std::size_t i = 1; i < count; ++i) {
-    if (arenas[i].contains(p)) return &arenas[i];
+  for (Arena& arena : arenas_so_far()) {
+    if (arena.contains(p)) return &arena;
   }
   return nullptr;
 }
@@ -289,7 +274,7 @@ void tiny_region_id_write_header(Descriptor* head, RegionId first, RegionId rest
 
 void* metadata_allocate(std::size_t bytes) {
   const std::size_t size = rounded_metadata(bytes);
-  const os::Locked locked(metadata.lock);
+  const os::Locked locked(metadata_lock);
   void*& head = metadata.free_blocks[std::countr_zero(size)];
   if (head != nullptr) {
     void* p = head;
@@ -308,39 +293,24 @@ void* metadata_allocate(std::size_t bytes) {
 
 void metadata_free(void* p, std::size_t bytes) {
   const std::size_t size = rounded_metadata(bytes);
-  const os::Locked locked(metadata.lock);
+  const os::Locked locked(metadata_lock);
   void*& head = metadata.free_blocks[std::countr_zero(size)];
   *static_cast<void**>(p) = head;
   head = p;
 }
 
-os::Lock& metadata_lock() { return metadata.lock; }
-
-namespace {
-
-template <typename Count>
-std::size_t sum_of_metadata(Count count_bytes) {
-  const os::Locked locked(metadata.lock);
-  std::size_t sum = count_bytes(metadata.memory);
-  const std::size_t count = arena_count.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Arena& a = arenas[i];
+std::size_t metadata_bytes(bool resident) {
+  const auto bytes_of = [=](const GrowingArray& array) {
+    return resident ? os::resident_bytes(array.base, array.accessible) : array.accessible;
+  };
+  const os::Locked locked(metadata_lock);
+  std::size_t sum = bytes_of(metadata.memory);
+  for (const Arena& a : arenas_so_far()) {
     for (const GrowingArray* array : {&a.ids, &a.descriptors, &a.local_bits, &a.remote_bits}) {
-      sum += count_bytes(*array);
+      sum += bytes_of(*array);
     }
   }
   return sum;
-}
-
-}  // namespace
-
-std::size_t metadata_bytes() {
-  return sum_of_metadata([](const GrowingArray& array) { return array.accessible; });
-}
-
-std::size_t metadata_resident_bytes() {
-  return sum_of_metadata(
-      [](const GrowingArray& array) { return os::resident_bytes(array.base, array.accessible); });
 }
 
 }  // namespace hakmem

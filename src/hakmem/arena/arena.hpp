@@ -12,17 +12,14 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
+#include <span>
 
 #include "hakmem/arena/apart.hpp"
 #include "hakmem/arena/descriptor.hpp"
 #include "hakmem/arena/region_map.hpp"
+#include "hakmem/os/lock.hpp"
 
 namespace hakmem {
-
-namespace os {
-class Lock;
-}
 
 // An array with one element a region, accessible up to a watermark. Elements read as zero first.
 struct GrowingArray {
@@ -61,6 +58,10 @@ struct Arena {
 inline constexpr std::size_t kMaxArenas = 64;
 extern constinit Arena arenas[kMaxArenas];
 extern constinit std::atomic<std::size_t> arena_count;  // release: the arena is complete
+
+inline std::span<Arena> arenas_so_far() {
+  return {arenas, arena_count.load(std::memory_order_acquire)};
+}
 
 // Adds an arena of at least `regions` regions; more where the limits allow. False: not to be had.
 [[nodiscard]] bool arena_add(std::size_t regions);
@@ -112,14 +113,12 @@ void* metadata_allocate(std::size_t bytes);
 // two). Thread-safe.
 void metadata_free(void* p, std::size_t bytes);
 
-// The lock of the metadata heap, for fork.
-os::Lock& metadata_lock();
+// Guards the metadata heap.
+extern constinit os::Lock metadata_lock;
 
-// Bytes of metadata that were ever made accessible: all arrays and the metadata heap. Under the
-// lock of the span allocator.
-std::size_t metadata_bytes();
-
-// How many of those are in memory, as the system says: what was made accessible ahead is not.
-std::size_t metadata_resident_bytes();
+// Bytes of metadata that were ever made accessible: all arrays and the metadata heap; or how many
+// of those are in memory, as the system says: what was made accessible ahead is not. Under the lock
+// of the span allocator.
+std::size_t metadata_bytes(bool resident = false);
 
 }  // namespace hakmem

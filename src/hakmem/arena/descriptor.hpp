@@ -13,16 +13,14 @@
 
 namespace hakmem {
 
-// Bitmaps of slabs up to this many objects lie in the descriptor itself.
+// Bitmaps of slabs up to this size, 64 objects a word, lie in the descriptor itself.
 inline constexpr unsigned kInlineWords = 4;
-inline constexpr unsigned kInlineObjects = kInlineWords * 64;
 
 // Larger slabs have a bitmap of this size in the arena's bitmap arrays. Those that need half of it
 // have their remote bitmap in the other half of the local one, so that the second array is hardly
 // ever touched.
 inline constexpr unsigned kMaxWords = 64;
 inline constexpr unsigned kHalfOfWords = kMaxWords / 2;
-inline constexpr unsigned kMaxObjects = kMaxWords * 64;
 
 struct Descriptor;
 

@@ -125,6 +125,13 @@ void end_reservation(Descriptor* head) {
   insert_coalesced(next, false, 0);
 }
 
+Descriptor* busy_span(const Arena& arena, std::size_t region, std::size_t regions) {
+  Descriptor* head = arena.descriptor(region);
+  head->arena = static_cast<std::uint8_t>(&arena - arenas);
+  head->regions = static_cast<std::uint32_t>(regions);
+  return head;
+}
+
 namespace {
 
 // ---- allocation --------------------------------------------------------------------------------
@@ -170,29 +177,21 @@ Descriptor* take_fit(SpanTree& tree, std::size_t regions, std::size_t alignment)
 
 namespace {
 
-Descriptor* take_frontier_of(std::size_t number, std::size_t regions, std::size_t alignment) {
-  Arena& arena = arenas[number];
+Descriptor* take_frontier_of(Arena& arena, std::size_t regions, std::size_t alignment) {
   const std::size_t old_frontier = arena.frontier;
   const std::size_t region = aligned_region(arena, old_frontier, alignment);
   if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
   if (region > old_frontier) {
-    Descriptor* skipped = arena.descriptor(old_frontier);
-    skipped->arena = static_cast<std::uint8_t>(number);
-    skipped->regions = static_cast<std::uint32_t>(region - old_frontier);
-    insert_coalesced(skipped, false, 0);
+    insert_coalesced(busy_span(arena, old_frontier, region - old_frontier), false, 0);
   }
-  Descriptor* head = arena.descriptor(region);
-  head->arena = static_cast<std::uint8_t>(number);
-  head->regions = static_cast<std::uint32_t>(regions);
-  return head;
+  return busy_span(arena, region, regions);
 }
 
 }  // namespace
 
 Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (Descriptor* head = take_frontier_of(i, regions, alignment)) return head;
+  for (Arena& arena : arenas_so_far()) {
+    if (Descriptor* head = take_frontier_of(arena, regions, alignment)) return head;
   }
   return nullptr;
 }
@@ -232,10 +231,7 @@ Descriptor* take_extended(std::size_t regions) {
       first = before;
     }
     if (end - region_of(first) >= regions && take_free(arena, first, end - regions, end)) {
-      Descriptor* head = arena.descriptor(end - regions);
-      head->arena = span->arena;
-      head->regions = static_cast<std::uint32_t>(regions);
-      return head;
+      return busy_span(arena, end - regions, regions);
     }
     span = dirty_spans.last_before(span);
   }
@@ -243,11 +239,8 @@ Descriptor* take_extended(std::size_t regions) {
 }
 
 bool has_room(std::size_t regions, std::size_t alignment) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (aligned_region(arenas[i], arenas[i].frontier, alignment) + regions <= arenas[i].regions) {
-      return true;
-    }
+  for (const Arena& arena : arenas_so_far()) {
+    if (aligned_region(arena, arena.frontier, alignment) + regions <= arena.regions) return true;
   }
   return false;
 }

@@ -33,6 +33,9 @@ Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since);
 // What was reserved for `head` to grow into serves everybody from now on.
 void end_reservation(Descriptor* head);
 
+// Makes the first region's descriptor speak for so many regions of a span that is not free.
+Descriptor* busy_span(const Arena& arena, std::size_t region, std::size_t regions);
+
 // Cuts [from, from + regions) out of a free span and returns it busy.
 Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions);
 

@@ -4,8 +4,6 @@
 
 #include "hakmem/arena/free_spans.hpp"
 #include "hakmem/config/options.hpp"
-#include "hakmem/os/cgroup.hpp"
-#include "hakmem/os/lock.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 
@@ -37,9 +35,9 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   }
 }
 
-// Purges the oldest dirty span, or so much of it, without the lock while the system works. False
-// when that failed.
-bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
+// Purges the oldest dirty span, or so much of it, without the lock while the system works. Returns
+// the bytes, 0 when that failed.
+std::size_t purge_oldest(std::size_t most = SIZE_MAX) {
   const std::size_t some = std::min<std::size_t>(waiting.oldest()->regions, most);
   Descriptor* span = cut_out(waiting.oldest(), waiting.oldest()->regions - some, some);
   lock.unlock();
@@ -50,13 +48,12 @@ bool purge_oldest(std::size_t& purged_bytes, std::size_t most = SIZE_MAX) {
   if (gone) purge_bitmaps(span, from, to);
   lock.lock();
   const Descriptor* merged = insert_coalesced(span, !gone, gone ? 0 : kNever);
-  if (!gone) return false;
+  if (!gone) return 0;
   // With its neighbours the span may complete a page at either end.
   if (region_of(merged) < from) purge_bitmaps(merged, from, from + 1);
   if (region_of(merged) + merged->regions > to) purge_bitmaps(merged, to - 1, to);
-  purged_bytes += bytes;
   ++purges;
-  return true;
+  return bytes;
 }
 
 // Purges while `due(oldest)` says so. The lock is held.
@@ -64,7 +61,9 @@ template <typename Due>
 std::size_t purge_while(Due due) {
   std::size_t purged = 0;
   while (waiting.oldest() != nullptr && due(waiting.oldest())) {
-    if (!purge_oldest(purged)) break;
+    const std::size_t some = purge_oldest();
+    if (some == 0) break;
+    purged += some;
   }
   return purged;
 }
@@ -110,18 +109,16 @@ void bound_waste() {
   most_used = std::max(most_used, used);
   const std::size_t share = most_used * std::min(config::dirty_share(), kMostShare) / 100;
   const std::size_t allowed = most_used + std::max(share, kLeastWaste);
-  std::size_t purged = 0;
   while (waiting.oldest() != nullptr) {
     const std::size_t resident = used + dirty_regions.load(std::memory_order_relaxed);
-    if (resident <= allowed || !purge_oldest(purged, resident - allowed)) break;
+    if (resident <= allowed || purge_oldest(resident - allowed) == 0) break;
   }
 }
 
 // Whether so many more bytes may be resident, as far as that is known here. There is a limit.
 HAK_COLD bool within_limit(std::size_t bytes) {
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
   std::size_t regions = 0;
-  for (std::size_t i = 0; i < count; ++i) regions += arenas[i].frontier;
+  for (const Arena& arena : arenas_so_far()) regions += arena.frontier;
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
   const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
   const std::size_t sum = bytes + ((regions - clean) << kRegionShift) + metadata_bytes();
@@ -250,50 +247,29 @@ std::size_t spans_purge_all() {
   return purge_while([](const Descriptor*) { return true; });
 }
 
-SpanStatistics span_statistics() {
+SpanStatistics span_statistics(bool ask_system) {
   const os::Locked locked(lock);
   SpanStatistics s{};
   std::size_t frontier = 0;
-  const std::size_t count = arena_count.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < count; ++i) {
-    s.mapped += arenas[i].mapped;
-    s.reserved += arenas[i].regions << kRegionShift;
-    s.ahead += arenas[i].memory.accessible - (arenas[i].frontier << kRegionShift);
-    frontier += arenas[i].frontier << kRegionShift;
+  for (const Arena& arena : arenas_so_far()) {
+    s.mapped += arena.mapped;
+    s.ahead += arena.memory.accessible - (arena.frontier << kRegionShift);
+    frontier += arena.frontier << kRegionShift;
   }
   const std::size_t free_bytes = free_regions << kRegionShift;
   s.dirty = dirty_bytes();
   s.clean = free_bytes - s.dirty;
   const std::size_t apart = apart_regions.load(std::memory_order_relaxed) << kRegionShift;
   s.mapped += apart;
-  s.reserved += apart;
   s.used = frontier - free_bytes + apart;
   s.metadata = metadata_bytes();
+  if (ask_system) s.metadata_resident = metadata_bytes(true);
   s.purges = purges;
   return s;
 }
 
-std::size_t metadata_resident() {
-  const os::Locked locked(lock);
-  return metadata_resident_bytes();
-}
-
-void spans_lock_all() {
-  lock.lock();
-  metadata_lock().lock();
-  apart_lock().lock();
-}
-
-void spans_unlock_all() {
-  apart_lock().unlock();
-  metadata_lock().unlock();
-  lock.unlock();
-}
-
-void spans_reset_locks() {
-  apart_lock().reset();
-  metadata_lock().reset();
-  lock.reset();
+void spans_locks(void (os::Lock::*action)()) {
+  for (os::Lock* each : {&lock, &metadata_lock, &apart_lock}) (each->*action)();
 }
 
 }  // namespace hakmem

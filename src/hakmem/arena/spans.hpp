@@ -65,23 +65,18 @@ std::size_t spans_frontier(std::size_t arena);
 std::size_t spans_purge_all();
 
 struct SpanStatistics {
-  std::size_t mapped;    // address space of all arenas, metadata and guard pages included
-  std::size_t reserved;  // of that, for objects
-  std::size_t ahead;     // made accessible, never used
-  std::size_t used;      // in slabs and large objects
-  std::size_t dirty;     // free, not given back
-  std::size_t clean;     // free, without memory
-  std::size_t metadata;  // made accessible for metadata
-  std::uint64_t purges;  // spans given back so far
+  std::size_t mapped;             // address space of all arenas, metadata and guard pages included
+  std::size_t ahead;              // made accessible, never used
+  std::size_t used;               // in slabs and large objects
+  std::size_t dirty;              // free, not given back
+  std::size_t clean;              // free, without memory
+  std::size_t metadata;           // made accessible for metadata
+  std::size_t metadata_resident;  // of that, in memory, as the system says: where that is asked
+  std::uint64_t purges;           // spans given back so far
 };
-SpanStatistics span_statistics();
+SpanStatistics span_statistics(bool ask_system = false);
 
-// How much of the metadata is in memory, as the system says.
-std::size_t metadata_resident();
-
-// For fork: the lock of this layer and those below it.
-void spans_lock_all();
-void spans_unlock_all();
-void spans_reset_locks();
+// For fork: does so with each lock of this layer, in their order.
+void spans_locks(void (os::Lock::*action)());
 
 }  // namespace hakmem

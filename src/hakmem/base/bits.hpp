@@ -26,11 +26,6 @@ constexpr unsigned count_bits(std::uint64_t word) {
   return static_cast<unsigned>(std::popcount(word));
 }
 
-template <typename T>
-T* at_offset(void* base, std::size_t bytes) {
-  return reinterpret_cast<T*>(static_cast<char*>(base) + bytes);
-}
-
 inline std::uintptr_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
 }  // namespace hakmem

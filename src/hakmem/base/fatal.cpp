@@ -28,10 +28,6 @@ HAK_COLD void fatal_pointer(const char* what, const void* p, std::size_t object_
   write_and_abort(line);
 }
 
-HAK_COLD void fatal(const char* what) {
-  Text line;
-  line.add("hakmem: ").add(what);
-  write_and_abort(line);
-}
+HAK_COLD void fatal(const char* what) { write_and_abort(Text().add("hakmem: ").add(what)); }
 
 }  // namespace hakmem

@@ -10,8 +10,8 @@ void Text::put(char c) {
   if (length_ < sizeof buffer_) buffer_[length_++] = c;
 }
 
-Text& Text::add(const char* words) {
-  while (*words != '\0') put(*words++);
+Text& Text::add(std::string_view words) {
+  for (const char c : words) put(c);
   return *this;
 }
 
@@ -36,7 +36,7 @@ Text& Text::add_pointer(const void* p) {
   return *this;
 }
 
-Text& Text::add_padded(const char* words, unsigned width) {
+Text& Text::add_padded(std::string_view words, unsigned width) {
   const std::size_t start = length_;
   add(words);
   while (length_ < start + width && length_ < sizeof buffer_) put(' ');

@@ -16,10 +16,10 @@ const char* parse_decimal(const char* text, std::uint64_t& value);
 // Appends until the buffer is full; what does not fit is cut.
 class Text {
  public:
-  Text& add(const char* words);
+  Text& add(std::string_view words);
   Text& add_number(std::uint64_t value, unsigned width = 0);  // right-aligned in `width` columns
   Text& add_pointer(const void* p);                           // 0x and hexadecimal digits
-  Text& add_padded(const char* words, unsigned width);        // left-aligned in `width` columns
+  Text& add_padded(std::string_view words, unsigned width);   // left-aligned in `width` columns
   Text& clear();
 
   // Valid as long as the text is, and not changed.

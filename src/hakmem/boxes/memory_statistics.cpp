@@ -58,7 +58,7 @@ hak_stats_t memory_statistics(bool ask_system) {
 hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const std::size_t cached = states_cached_bytes() + census.waiting_bytes;
   const std::size_t large = large_live_bytes();
-  const SpanStatistics spans = span_statistics();
+  const SpanStatistics spans = span_statistics(ask_system);
   const SlabTotals slabs = totals_of(census);
   const std::size_t punched = bytes_given_back.load(std::memory_order_relaxed);
 
@@ -76,17 +76,17 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   s.free = whole.cut(less(slabs.bytes, slabs.out + slabs.slack + punched) + census.segment_bytes);
   s.slack = whole.rest();
   s.punched = punched;
-  if (ask_system) s.metadata_resident = metadata_resident();
+  s.metadata_resident = spans.metadata_resident;
   s.heaps = heap_count() + shared_heap_count();
   s.purges = spans.purges;
   s.memory_calls = os::memory_calls();
   return s;
 }
 
-HeapStatistics heap_statistics(Heap* heap) {
+hak_heap_stats_t heap_statistics(Heap* heap) {
   const os::Locked inside(heap->door);
   heap_drain(heap, kDrainAll);
-  HeapStatistics total{};
+  hak_heap_stats_t total{};
   for (unsigned c = 0; c < kClasses; ++c) {
     const ClassSums sums = sums_of_bin(heap->bins[c], kSizeClasses[c]);
     total.live_objects += sums.out_bytes / kSizeClasses[c].size;

@@ -18,12 +18,8 @@ struct Heap;
 // costs a system call for each 16 MiB of metadata, and only `ask_system` makes them.
 hak_stats_t memory_statistics(bool ask_system);
 
-struct HeapStatistics {
-  std::size_t live_objects;
-  std::size_t live_bytes;
-  std::size_t held_bytes;  // slabs and large objects
-};
-HeapStatistics heap_statistics(Heap* heap);
+// What it promises of hak_heap_stats.
+hak_heap_stats_t heap_statistics(Heap* heap);
 
 // The table, written to a file descriptor without allocating.
 void print_statistics(int fd);

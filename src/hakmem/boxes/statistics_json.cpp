@@ -16,16 +16,15 @@ class Out {
   Out(char* buffer, std::size_t size) : buffer_(buffer), size_(size) {}
 
   void add(const Text& text) {
-    const std::string_view words = text.view();
-    for (const char c : words) {
+    for (const char c : text.view()) {
       if (length_ + 1 < size_) buffer_[length_] = c;
       ++length_;
     }
   }
+  // Of an object, but not its first.
   void member(const char* name, std::uint64_t value) {
-    add(Text().add("\"").add(name).add("\": ").add_number(value));
+    add(Text().add(", \"").add(name).add("\": ").add_number(value));
   }
-  void comma() { add(Text().add(", ")); }
   std::size_t finish() {
     if (size_ != 0) buffer_[length_ < size_ ? length_ : size_ - 1] = '\0';
     return length_;
@@ -38,18 +37,13 @@ class Out {
 };
 
 void add_class(Out& out, unsigned c, const ClassSums& sums) {
-  out.add(Text().add("{"));
-  out.member("size", kSizeClasses[c].size);
+  out.add(Text().add("{\"size\": ").add_number(kSizeClasses[c].size));
   out.add(Text().add(", \"aligned\": ").add(c < kOrdinaryClasses ? "false" : "true"));
   for (const CounterName& counter : kCounterNames) {
-    out.comma();
     out.member(counter.name, sums.counters.*counter.value);
   }
-  out.comma();
   out.member("slabs", sums.slabs);
-  out.comma();
   out.member("slab_bytes", sums.slab_bytes);
-  out.comma();
   out.member("out_bytes", sums.out_bytes);
   out.add(Text().add("}"));
 }
@@ -60,18 +54,14 @@ std::size_t json_statistics(char* buffer, std::size_t size) {
   const Census census = take_census();
   const hak_stats_t memory = memory_statistics(census, true);
   Out out(buffer, size);
-  out.add(Text().add("{"));
-  out.member("version", HAKMEM_VERSION);
-  for (const StatisticName& part : kStatisticNames) {
-    out.comma();
-    out.member(part.name, memory.*part.value);
-  }
+  out.add(Text().add("{\"version\": ").add_number(HAKMEM_VERSION));
+  for (const StatisticName& part : kStatisticNames) out.member(part.name, memory.*part.value);
   out.add(Text().add(", \"classes\": ["));
-  bool first = true;
+  const char* separator = "";
   for (unsigned c = 0; c < kClasses; ++c) {
     if (census.by_class[c].is_unused()) continue;
-    if (!first) out.comma();
-    first = false;
+    out.add(Text().add(separator));
+    separator = ", ";
     add_class(out, c, census.by_class[c]);
   }
   out.add(Text().add("]}\n"));

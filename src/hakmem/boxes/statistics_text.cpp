@@ -6,9 +6,9 @@
 namespace hakmem {
 namespace {
 
-constexpr const char* kBandNames[kBands] = {"C0    1..16", "C1   17..32", "C2   33..64",
-                                            "C3  65..128", "C4 129..256", "C5 257..384",
-                                            "C6 385..512", "C7 513..1024"};
+constexpr const char* kBandNames[kBands + 1] = {"C0    1..16", "C1   17..32",  "C2   33..64",
+                                                "C3  65..128", "C4 129..256",  "C5 257..384",
+                                                "C6 385..512", "C7 513..1024", "larger"};
 
 constexpr unsigned kLabelWidth = 12;
 
@@ -33,18 +33,11 @@ void print_row(int fd, Text line, const ClassSums& s) {
   line.add("\n").write_to(fd);
 }
 
-void print_head(int fd) {
-  Text()
-      .add("hakmem: statistics. Batches and objects of each class and band; held and out in KiB;\n")
-      .add(
-          "out: objects in use or in caches; collects: frees by other threads; @: aligned "
-          "family.\n")
-      .write_to(fd);
-  Text()
-      .add("class            carves     carved    refills   refilled    flushes    flushed")
-      .add("   collects  collected   slabs      held       out\n")
-      .write_to(fd);
-}
+constexpr std::string_view kHead =
+    "hakmem: statistics. Batches and objects of each class and band; held and out in KiB;\n"
+    "out: objects in use or in caches; collects: frees by other threads; @: aligned family.\n"
+    "class            carves     carved    refills   refilled    flushes    flushed"
+    "   collects  collected   slabs      held       out\n";
 
 void print_memory(int fd, const Census& census) {
   const hak_stats_t s = memory_statistics(census, true);
@@ -91,8 +84,8 @@ void print_contention(int fd) {
 }  // namespace
 
 void print_statistics(int fd) {
-  print_head(fd);
-  ClassSums bands[kBands + 1]{};  // the last one: everything larger
+  write_all(fd, kHead);
+  ClassSums bands[kBands + 1]{};
   ClassSums all{};
   const Census census = take_census();
   for (unsigned c = 0; c < kClasses; ++c) {
@@ -101,9 +94,9 @@ void print_statistics(int fd) {
     add(bands[band_of_class(c)], sums);
     add(all, sums);
   }
-  for (unsigned band = 0; band < kBands; ++band)
+  for (unsigned band = 0; band <= kBands; ++band) {
     print_row(fd, labelled(kBandNames[band]), bands[band]);
-  print_row(fd, labelled("larger"), bands[kBands]);
+  }
   print_row(fd, labelled("all"), all);
   print_memory(fd, census);
   print_contention(fd);

@@ -3,14 +3,12 @@
 #pragma once
 
 #include "hakmem/config/options.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem::config {
 
-// Once in config::delay() calls, on average: up to some hundred microseconds.
-void pause_at_random();
-
 HAK_INLINE void delay_point() {
-  if (delay() != 0) pause_at_random();
+  if (delay() != 0) os::pause_at_random(delay());
 }
 
 }  // namespace hakmem::config

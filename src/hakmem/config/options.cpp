@@ -5,6 +5,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "hakmem/base/text.hpp"
 #include "hakmem/os/memory.hpp"
 
@@ -14,13 +17,12 @@ namespace {
 constexpr const char* kProfileVariable = "HAKMEM_PROFILE";
 constexpr const char* kPrefix = "HAKMEM_";
 constexpr const char* kTestPrefix = "HAKMEM_TEST_";  // read by the tests, not by the library
-
-constexpr const char* kProfileNames[] = {"speed", "balanced", "lean"};
+constexpr std::size_t kLongestShown = 79;
 
 constexpr Values defaults_of(Profile profile) {
   Values result{};
   for (std::size_t i = 0; i < kOptionCount; ++i) {
-    result.value[i] = kOptions[i].defaults[static_cast<int>(profile)];
+    result.value[i] = option_default(i, profile);
   }
   result.profile = profile;
   return result;
@@ -28,11 +30,8 @@ constexpr Values defaults_of(Profile profile) {
 
 bool sealed = false;
 
-void complain(const char* what, const char* name, std::size_t length) {
-  char shown[80];
-  if (length >= sizeof shown) length = sizeof shown - 1;
-  memcpy(shown, name, length);
-  shown[length] = '\0';
+void complain(const char* what, std::string_view name) {
+  const std::string_view shown(name.data(), std::min(name.size(), kLongestShown));
   Text().add("hakmem: ").add(what).add(" ").add(shown).add("\n").write_to(STDERR_FILENO);
 }
 
@@ -54,52 +53,43 @@ bool parse(const char* text, std::uint64_t& result) {
 void read_profile() {
   const char* text = secure_getenv(kProfileVariable);
   if (text == nullptr) return;
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (strcmp(text, kProfileNames[i]) == 0) {
-      values = defaults_of(static_cast<Profile>(i));
-      return;
-    }
+  for (const Profile profile : {Profile::speed, Profile::balanced, Profile::lean}) {
+    if (std::string_view(text) != profile_name(profile)) continue;
+    values = defaults_of(profile);
+    return;
   }
-  complain("HAKMEM_PROFILE is speed, balanced or lean, not", text, strlen(text));
+  complain("HAKMEM_PROFILE is speed, balanced or lean, not", text);
 }
 
 void read_option(std::size_t index) {
-  const char* text = secure_getenv(kOptions[index].variable);
+  const char* variable = kOptions[index].variable;
+  const char* text = secure_getenv(variable);
   if (text == nullptr) return;
   std::uint64_t value = 0;
-  if (!parse(text, value)) {
-    complain("not a number, ignored:", kOptions[index].variable, strlen(kOptions[index].variable));
-    return;
-  }
+  if (!parse(text, value)) return complain("not a number, ignored:", variable);
 #ifndef HAKMEM_LAB
   if (kOptions[index].kind == Kind::hot) {
-    const std::uint64_t frozen = option_default(index, Profile::balanced);
-    if (value != frozen) {
-      complain("the gate is frozen in the release flavour (the lab flavour has it live):",
-               kOptions[index].variable, strlen(kOptions[index].variable));
-    }
-    return;
+    if (value == option_default(index, Profile::balanced)) return;
+    return complain("the gate is frozen in the release flavour (the lab flavour has it live):",
+                    variable);
   }
 #endif
   values.value[index] = value;
 }
 
-bool is_known(const char* name, std::size_t length) {
-  const auto same = [&](const char* known) {
-    return strlen(known) == length && memcmp(known, name, length) == 0;
-  };
+bool is_known(std::string_view name) {
   for (const OptionInfo& option : kOptions) {
-    if (same(option.variable)) return true;
+    if (name == option.variable) return true;
   }
-  return same(kProfileVariable);
+  return name == kProfileVariable;
 }
 
 void report_unknown() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (strncmp(*entry, kPrefix, strlen(kPrefix)) != 0) continue;
     if (strncmp(*entry, kTestPrefix, strlen(kTestPrefix)) == 0) continue;
-    const std::size_t length = strcspn(*entry, "=");
-    if (!is_known(*entry, length)) complain("unknown variable, ignored:", *entry, length);
+    const std::string_view name(*entry, strcspn(*entry, "="));
+    if (!is_known(name)) complain("unknown variable, ignored:", name);
   }
 }
 
@@ -119,23 +109,6 @@ void load() {
   os::inject_page_size(page_size());
   os::fail_memory_call(fail_os_call());
   os::seal(&values, sizeof values);
-}
-
-std::size_t option_count() { return kOptionCount; }
-const OptionInfo& option_info(std::size_t index) { return kOptions[index]; }
-std::uint64_t option_value(std::size_t index) { return values.value[index]; }
-std::uint64_t option_default(std::size_t index, Profile profile) {
-  return kOptions[index].defaults[static_cast<int>(profile)];
-}
-Profile profile() { return values.profile; }
-const char* profile_name(Profile profile) { return kProfileNames[static_cast<int>(profile)]; }
-
-const char* flavour() {
-#ifdef HAKMEM_LAB
-  return "lab";
-#else
-  return "release";
-#endif
 }
 
 }  // namespace hakmem::config

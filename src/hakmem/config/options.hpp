@@ -58,15 +58,26 @@ void load();
 inline std::uint64_t value_of(Option option) { return values.value[static_cast<int>(option)]; }
 
 // The same access by number, for whoever prints the table.
-std::size_t option_count();
-const OptionInfo& option_info(std::size_t index);
-std::uint64_t option_value(std::size_t index);
-std::uint64_t option_default(std::size_t index, Profile profile);
-Profile profile();
-const char* profile_name(Profile profile);
+constexpr std::size_t option_count() { return kOptionCount; }
+constexpr const OptionInfo& option_info(std::size_t index) { return kOptions[index]; }
+inline std::uint64_t option_value(std::size_t index) { return values.value[index]; }
+constexpr std::uint64_t option_default(std::size_t index, Profile profile) {
+  return kOptions[index].defaults[static_cast<int>(profile)];
+}
 
-// "release" or "lab".
-const char* flavour();
+inline Profile profile() { return values.profile; }
+constexpr const char* profile_name(Profile profile) {
+  constexpr const char* kNames[] = {"speed", "balanced", "lean"};
+  return kNames[static_cast<int>(profile)];
+}
+
+constexpr const char* flavour() {
+#ifdef HAKMEM_LAB
+  return "lab";
+#else
+  return "release";
+#endif
+}
 
 // To what the release flavour freezes a hot gate: its adopted form, or for an experiment another
 // one, named by the build as HAKMEM_FREEZE="VARIABLE=VALUE,...".

@@ -55,13 +55,6 @@ bool is_idle(Heap* heap) {
   return false;
 }
 
-bool has_waiting(const Heap* heap) {
-  return heap->pushes.load(std::memory_order_relaxed) !=
-         heap->drained.load(std::memory_order_relaxed);
-}
-
-bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_relaxed); }
-
 }  // namespace
 
 Descriptor* heap_adopt(Heap* heap, unsigned c) {
@@ -117,7 +110,7 @@ void leave_visited(Heap* heap) {
 }
 
 bool help_waiting(Heap* heap) {
-  const bool helps = has_waiting(heap) && (is_parked(heap) || is_idle(heap));
+  const bool helps = waiting_slabs(heap) != 0 && (is_parked(heap) || is_idle(heap));
   if (helps) help(heap);
   return helps;
 }

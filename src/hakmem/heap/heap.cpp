@@ -22,19 +22,6 @@ constexpr std::uint32_t kLooksPerDrain = 8;
 // were never touched.
 constexpr std::uint32_t kCollectFirst = 1024;
 
-void free_slab(Bin& bin, Descriptor* slab) {
-  bin.remove(slab);
-  slab_destroy(slab);
-  config::delay_point();
-  span_free(slab);
-}
-
-void free_empty_slabs(Heap* heap) {
-  for (Bin& bin : heap->bins) {
-    while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) free_slab(bin, slab);
-  }
-}
-
 // ---- new slabs ---------------------------------------------------------------------------------
 
 // A class that grew before will use what it gets: its pages come by one call instead of 16 faults.
@@ -59,13 +46,6 @@ Descriptor* take_span(Heap* heap, const Bin& bin, const SizeClass& k) {
   Descriptor* span = segment;
   segment = span->regions > k.regions ? span_split(span, k.regions) : nullptr;
   return span;
-}
-
-void free_segments(Heap* heap) {
-  for (Descriptor*& segment : heap->segments) {
-    if (segment != nullptr) span_free(segment);
-    segment = nullptr;
-  }
 }
 
 Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
@@ -108,9 +88,7 @@ void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (visits - heap->looked_at >= kVisitsPerLook) {
     heap->looked_at = visits;
-    const std::uint32_t waiting = heap->pushes.load(std::memory_order_relaxed) -
-                                  heap->drained.load(std::memory_order_relaxed);
-    heap->behind = waiting > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
+    heap->behind = waiting_slabs(heap) > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
     help_another();
   }
   if (heap->behind) heap_drain(heap, kDrainAtOnce);
@@ -118,7 +96,7 @@ void drain_if_due(Heap* heap) {
 
 // A parked heap needs none; a shared one, from which objects are taken one by one, needs one.
 std::uint64_t empty_slabs_of(const Heap* heap) {
-  if (heap->parked.load(std::memory_order_relaxed)) return 0;
+  if (is_parked(heap)) return 0;
   return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
 }
 
@@ -131,7 +109,10 @@ void note_visit(Heap* heap) {
 }  // namespace
 
 void heap_free_slab(Heap* heap, Descriptor* slab) {
-  free_slab(heap->bins[class_of_slot(slab->slot)], slab);
+  heap->bins[class_of_slot(slab->slot)].remove(slab);
+  slab_destroy(slab);
+  config::delay_point();
+  span_free(slab);
 }
 
 void heap_reshelve(Heap* heap, Descriptor* slab) {
@@ -139,8 +120,7 @@ void heap_reshelve(Heap* heap, Descriptor* slab) {
   if (level == slab->slab.level) return;
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
   if (level == Bin::kEmptyLevel && bin.empty >= empty_slabs_of(heap)) {
-    free_slab(bin, slab);
-    return;
+    return heap_free_slab(heap, slab);
   }
   bin.unshelve(slab);
   bin.shelve(slab, level);
@@ -148,8 +128,13 @@ void heap_reshelve(Heap* heap, Descriptor* slab) {
 
 void trim_inside(Heap* heap) {
   heap_drain(heap, kDrainAll);
-  free_empty_slabs(heap);
-  free_segments(heap);
+  for (const Bin& bin : heap->bins) {
+    while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) heap_free_slab(heap, slab);
+  }
+  for (Descriptor*& segment : heap->segments) {
+    if (segment != nullptr) span_free(segment);
+    segment = nullptr;
+  }
 }
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {

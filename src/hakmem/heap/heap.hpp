@@ -50,6 +50,13 @@ struct alignas(kCacheLine) Heap {
   std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
 };
 
+// Hints for who holds neither the door nor the registry's lock.
+inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_relaxed); }
+inline std::uint32_t waiting_slabs(const Heap* heap) {
+  return heap->pushes.load(std::memory_order_relaxed) -
+         heap->drained.load(std::memory_order_relaxed);
+}
+
 // The heap of the calling thread, or null.
 extern constinit thread_local Heap* current_heap HAK_TLS_MODEL;
 

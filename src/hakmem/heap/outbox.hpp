@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hakmem/base/fatal.hpp"
 #include "hakmem/heap/heap.hpp"
 
 namespace hakmem {
@@ -35,7 +36,6 @@ void outbox_flush(Outbox& outbox);
 void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
 
 [[noreturn]] void fail_no_slab(const void* p);
-[[noreturn]] void fail_freed_twice(const void* p, const SizeClass& k);
 
 // Descriptors are aligned to more than a slab has words.
 inline constexpr std::uintptr_t kWordMask = kMaxWords - 1;
@@ -61,7 +61,9 @@ HAK_INLINE void outbox_add(Outbox& outbox, void* p, RegionId id) {
   const Outbox::Parcel object = parcel_of(p, id);
   Outbox::Parcel& place = place_for(outbox, object.key);
   if (HAK_UNLIKELY(place.key != object.key)) return outbox_add_elsewhere(outbox, p, id);
-  if (HAK_UNLIKELY((place.mask & object.mask) != 0)) fail_freed_twice(p, *object.k);
+  if (HAK_UNLIKELY((place.mask & object.mask) != 0)) {
+    fatal_pointer("double free of", p, object.k->size);
+  }
   place.mask |= object.mask;
   outbox.charge += object.k->size + Outbox::kObjectCharge;
   if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_flush(outbox);

@@ -1,8 +1,8 @@
 #include "hakmem/heap/registry.hpp"
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/base/fatal.hpp"
 #include "hakmem/heap/holes.hpp"
+#include "hakmem/heap/shared.hpp"
 
 namespace hakmem {
 
@@ -15,21 +15,25 @@ constexpr std::uint32_t kLeafSize = 512;
 constexpr std::uint32_t kLeaves = 2 * kFirstSharedHeap / kLeafSize;
 using Leaf = std::atomic<Heap*>[kLeafSize];
 
-// One kind of heap: a range of ids, and the heaps of it that nobody has, those with a cache apart.
+// Heaps that nobody has. The count is a hint for those who do not hold the lock: relaxed.
+struct Parked {
+  Heap* first;
+  std::atomic<std::uint32_t> count;
+};
+
+// One kind of heap: a range of ids, and its parked heaps, those with a cache apart.
 struct Kind {
   std::uint32_t first_id;
   std::atomic<std::uint32_t> count;
-  std::atomic<std::uint32_t> parked_count;
-  std::atomic<std::uint32_t> kept_count;
-  Heap* parked;
-  Heap* kept;
+  Parked bare;
+  Parked kept;
 };
 
 // Protects what follows; held for a few instructions.
 constinit os::Lock lock{os::LockKind::registry};
 constinit std::atomic<Leaf*> leaves[kLeaves]{};
-constinit Kind threads{1, 0, 0, 0, nullptr, nullptr};
-constinit Kind shared{kFirstSharedHeap, 0, 0, 0, nullptr, nullptr};
+constinit Kind threads{1, 0, {}, {}};
+constinit Kind shared{kFirstSharedHeap, 0, {}, {}};
 
 // Of large objects, by threads without a heap; each other thread counts in its own. Nobody orders
 // anything by these: relaxed.
@@ -58,36 +62,28 @@ Heap* make_heap(Kind& kind) {
   return heap;
 }
 
-// The counts and flags are hints for those who do not hold the lock: relaxed.
+// The flag is a hint, too.
 void park(Heap* heap) {
   Kind& kind = kind_of(heap);
-  const bool kept = heap->kept.load(std::memory_order_relaxed) != nullptr;
-  Heap*& list = kept ? kind.kept : kind.parked;
-  heap->next_parked = list;
-  list = heap;
+  Parked& list = heap->kept.load(std::memory_order_relaxed) != nullptr ? kind.kept : kind.bare;
+  heap->next_parked = list.first;
+  list.first = heap;
   heap->parked.store(true, std::memory_order_relaxed);
-  kind.parked_count.fetch_add(1, std::memory_order_relaxed);
-  if (kept) kind.kept_count.fetch_add(1, std::memory_order_relaxed);
+  list.count.fetch_add(1, std::memory_order_relaxed);
 }
 
-Heap* pop(Kind& kind, Heap*& list) {
-  Heap* heap = list;
+Heap* unpark(Parked& list) {
+  Heap* heap = list.first;
   if (heap == nullptr) return nullptr;
-  list = heap->next_parked;
+  list.first = heap->next_parked;
   heap->parked.store(false, std::memory_order_relaxed);
-  kind.parked_count.fetch_sub(1, std::memory_order_relaxed);
-  return heap;
-}
-
-Heap* unpark_kept(Kind& kind) {
-  Heap* heap = pop(kind, kind.kept);
-  if (heap != nullptr) kind.kept_count.fetch_sub(1, std::memory_order_relaxed);
+  list.count.fetch_sub(1, std::memory_order_relaxed);
   return heap;
 }
 
 Heap* unpark(Kind& kind) {
-  Heap* heap = unpark_kept(kind);
-  return heap != nullptr ? heap : pop(kind, kind.parked);
+  Heap* heap = unpark(kind.kept);
+  return heap != nullptr ? heap : unpark(kind.bare);
 }
 
 Heap* take(Kind& kind) {
@@ -108,9 +104,11 @@ std::uint32_t heap_count() { return threads.count.load(std::memory_order_acquire
 
 std::uint32_t shared_heap_count() { return shared.count.load(std::memory_order_acquire); }
 
-std::uint32_t parked_count() { return threads.parked_count.load(std::memory_order_relaxed); }
+std::uint32_t kept_count() { return threads.kept.count.load(std::memory_order_relaxed); }
 
-std::uint32_t kept_count() { return threads.kept_count.load(std::memory_order_relaxed); }
+std::uint32_t parked_count() {
+  return kept_count() + threads.bare.count.load(std::memory_order_relaxed);
+}
 
 Heap* heap_acquire() {
   const os::Locked locked(lock);
@@ -126,10 +124,10 @@ Heap* heap_acquire_parked() {
 Heap* heap_acquire_kept() {
   if (kept_count() == 0) return nullptr;
   const os::Locked locked(lock);
-  return unpark_kept(threads);
+  return unpark(threads.kept);
 }
 
-Heap* registry_take_shared() {
+Heap* shared_heap_open() {
   const os::Locked locked(lock);
   return take(shared);
 }
@@ -161,24 +159,24 @@ std::size_t large_live_bytes() {
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });
-  spans_lock_all();
+  spans_locks(&os::Lock::lock);
   os::holds_every_lock = true;
 }
 
 void fork_parent() {
   os::holds_every_lock = false;
-  spans_unlock_all();
+  spans_locks(&os::Lock::unlock);
   for_each_heap([](Heap* heap) { heap->door.unlock(); });
   lock.unlock();
 }
 
 void fork_child() {
   os::holds_every_lock = false;
-  spans_reset_locks();
+  spans_locks(&os::Lock::reset);
   for_each_heap([](Heap* heap) {
     heap->door.reset();
     if (heap == current_heap || is_shared(heap->id)) return;
-    if (!heap->parked.load(std::memory_order_relaxed)) park(heap);
+    if (!is_parked(heap)) park(heap);
   });
   pending_rebuild();
   holes_reset();

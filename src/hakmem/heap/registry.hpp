@@ -4,7 +4,6 @@
 // of the region id tells them apart.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "hakmem/heap/heap.hpp"
@@ -41,9 +40,6 @@ std::size_t large_live_bytes();
 
 // Puts a heap of either kind among the parked ones. Its door is not held.
 void registry_park(Heap* heap);
-
-// A shared heap that nobody has, or a new one. Null: no memory for one.
-Heap* registry_take_shared();
 
 // Fork: takes all locks of the library in their order, so that every heap is consistent.
 void fork_prepare();

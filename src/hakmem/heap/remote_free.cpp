@@ -49,10 +49,6 @@ HAK_COLD void fail_no_slab(const void* p) {
   fatal_pointer("invalid pointer, into memory that is free:", p);
 }
 
-HAK_COLD void fail_freed_twice(const void* p, const SizeClass& k) {
-  fatal_pointer("double free of", p, k.size);
-}
-
 void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
 HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
@@ -136,10 +132,9 @@ void pending_rebuild() {
     heap->taken = nullptr;
     heap->drained.store(heap->pushes.load(std::memory_order_relaxed), std::memory_order_relaxed);
   });
-  const std::size_t count = arena_count.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t region = 0; region < arenas[i].frontier; ++region) {
-      Descriptor* slab = arenas[i].descriptor(region);
+  for (const Arena& arena : arenas_so_far()) {
+    for (std::size_t region = 0; region < arena.frontier; ++region) {
+      Descriptor* slab = arena.descriptor(region);
       const std::uint32_t owner = slab->owner.load(std::memory_order_relaxed);
       const std::uint64_t summary = owner != 0 ? remote_filled_words(slab) : 0;
       // Written only where it differs: the pages are the parent's, too.

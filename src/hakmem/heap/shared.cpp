@@ -1,6 +1,5 @@
 #include "hakmem/heap/shared.hpp"
 
-#include "hakmem/arena/spans.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
@@ -29,15 +28,13 @@ void* take_one(Heap* heap, unsigned c) {
   return refill_inside(heap, kSizeClasses[c], object + 1, 1) == 1 ? object[0] : nullptr;
 }
 
-void release_slabs(Bin& bin) {
+void release_slabs(Heap* heap, Bin& bin) {
   for (Descriptor*& first : bin.levels) {
     while (Descriptor* slab = first) {
-      bin.remove(slab);
       // A freer of a slab that was here before may hold up the summary: all words, whatever it
       // says.
       remote_collect(slab, ~std::uint64_t{0});
-      slab_destroy(slab);
-      span_free(slab);
+      heap_free_slab(heap, slab);
     }
   }
   if (bin.counters.carves != 0) bin.counters = {};
@@ -45,14 +42,12 @@ void release_slabs(Bin& bin) {
 
 }  // namespace
 
-Heap* shared_heap_open() { return registry_take_shared(); }
-
 void shared_heap_close(Heap* heap) {
   {
     const os::Locked inside(heap->door);
     // What was freed remotely comes home first: the slabs' remote words must be 0 when they go.
     trim_inside(heap);
-    for (Bin& bin : heap->bins) release_slabs(bin);
+    for (Bin& bin : heap->bins) release_slabs(heap, bin);
   }
   registry_park(heap);
 }

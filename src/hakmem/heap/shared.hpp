@@ -12,7 +12,7 @@
 
 namespace hakmem {
 
-// A new shared heap. Null: no memory for one.
+// A shared heap that nobody has, or a new one. Null: no memory for one.
 Heap* shared_heap_open();
 
 // Releases all objects of the heap, and the heap. Nobody uses it or its objects any more.

@@ -1,4 +1,4 @@
-#include "hakmem/os/cgroup.hpp"
+// What the process's control groups grant (cgroup v2, v1, or both).
 
 #include <fcntl.h>
 #include <string.h>
@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <initializer_list>
+#include <string_view>
 
 #include "hakmem/base/text.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem::os {
 namespace {
@@ -29,50 +31,33 @@ void read_file(const char* path, char (&text)[kSize]) {
   text[length > 0 ? length : 0] = '\0';
 }
 
-// Decimal digits; SIZE_MAX for anything else ("max").
-std::size_t parse(const char* text) {
+// The number in a file whose path has these parts; SIZE_MAX where there is none ("max").
+std::size_t number_in(std::initializer_list<std::string_view> parts) {
+  char path[kLongestPath];
+  std::size_t length = 0;
+  for (const std::string_view part : parts) {
+    if (length + part.size() >= sizeof path) return SIZE_MAX;
+    memcpy(path + length, part.data(), part.size());
+    length += part.size();
+  }
+  path[length] = '\0';
+  char content[32];
+  read_file(path, content);
   std::uint64_t value = 0;
-  return parse_decimal(text, value) != nullptr ? value : SIZE_MAX;
+  return parse_decimal(content, value) != nullptr ? value : SIZE_MAX;
 }
 
-// A directory's path, which grows by names and shrinks by components.
-struct Path {
-  char text[kLongestPath];
-  std::size_t length;
-
-  // False: no room.
-  bool append(const char* words, std::size_t count) {
-    if (length + count >= kLongestPath) return false;
-    memcpy(text + length, words, count);
-    length += count;
-    text[length] = '\0';
-    return true;
-  }
-
-  std::size_t number_in(const char* file) {
-    const std::size_t before = length;
-    char content[32] = "";
-    if (append(file, strlen(file))) read_file(text, content);
-    length = before;
-    text[length] = '\0';
-    return parse(content);
-  }
-};
-
 // The least number in these files of a group and of those above it, up to where they are mounted.
-std::size_t least_above(const char* root, const char* hierarchy, const char* group,
+std::size_t least_above(const char* root, const char* hierarchy, std::string_view group,
                         std::initializer_list<const char*> files) {
-  Path path{};
-  if (!path.append(root, strlen(root)) || !path.append(hierarchy, strlen(hierarchy)))
-    return SIZE_MAX;
-  const std::size_t root_length = path.length;
-  if (!path.append(group, strcspn(group, "\n"))) return SIZE_MAX;
   std::size_t least = SIZE_MAX;
   for (;;) {
-    while (path.length > root_length && path.text[path.length - 1] == '/') --path.length;
-    for (const char* file : files) least = std::min(least, path.number_in(file));
-    if (path.length <= root_length) return least;
-    while (path.length > root_length && path.text[path.length - 1] != '/') --path.length;
+    while (!group.empty() && group.back() == '/') group.remove_suffix(1);
+    for (const char* file : files) {
+      least = std::min(least, number_in({root, hierarchy, group, file}));
+    }
+    if (group.empty()) return least;
+    while (!group.empty() && group.back() != '/') group.remove_suffix(1);
   }
 }
 
@@ -92,12 +77,13 @@ std::size_t limit_of(const char* groups, const char* root) {
   for (const char* line = groups; line != nullptr; line = strchr(line, '\n')) {
     if (*line == '\n') ++line;
     const char* controllers = strchr(line, ':');
-    const char* group = controllers != nullptr ? strchr(controllers + 1, ':') : nullptr;
-    if (group == nullptr) break;
+    const char* colon = controllers != nullptr ? strchr(controllers + 1, ':') : nullptr;
+    if (colon == nullptr) break;
+    const std::string_view group{colon + 1, strcspn(colon + 1, "\n")};
     if (strncmp(line, "0::", 3) == 0) {
-      least = std::min(least, least_above(root, "", group + 1, {"/memory.max", "/memory.high"}));
+      least = std::min(least, least_above(root, "", group, {"/memory.max", "/memory.high"}));
     } else if (names_memory(controllers + 1)) {
-      least = std::min(least, least_above(root, "/memory", group + 1, {"/memory.limit_in_bytes"}));
+      least = std::min(least, least_above(root, "/memory", group, {"/memory.limit_in_bytes"}));
     }
   }
   return least < kNoLimit ? least : SIZE_MAX;

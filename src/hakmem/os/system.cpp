@@ -60,4 +60,15 @@ void pause_microseconds(unsigned microseconds) {
   errno = saved;
 }
 
+void pause_at_random(std::uint64_t once_in) {
+  // xorshift32 (Marsaglia). Threads may overwrite each other's step: it is random all the same.
+  static constinit std::atomic<std::uint32_t> state{2463534242u};
+  std::uint32_t x = state.load(std::memory_order_relaxed);
+  x ^= x << 13;
+  x ^= x >> 17;
+  x ^= x << 5;
+  state.store(x, std::memory_order_relaxed);
+  if (x % once_in == 0) pause_microseconds(static_cast<unsigned>(x / once_in % 200));
+}
+
 }  // namespace hakmem::os

@@ -1,4 +1,4 @@
-// What the system says of itself: limits, time, the shape of the address space.
+// What the system says of itself: limits, time, the shape of the address space. Errno is kept.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,12 @@ std::size_t address_space_limit();
 // Whether the system promises no memory that it does not have (vm.overcommit_memory is 2).
 bool strict_overcommit();
 
+// The least of memory.max and memory.high (v2) and memory.limit_in_bytes (v1, below `root`/memory)
+// of the process's control group and those above it, in bytes, as far as they can be read;
+// SIZE_MAX: no limit is seen. Some dozen system calls. The arguments are for tests.
+std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
+                                const char* root = "/sys/fs/cgroup");
+
 // The bytes of address space that user programs can have here: 2^47 on x86-64, 2^39 to 2^52 on
 // aarch64, read off the address of the stack.
 std::size_t address_space_size();
@@ -19,7 +25,10 @@ std::size_t address_space_size();
 // Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds).
 std::uint64_t coarse_milliseconds();
 
-// Lets other threads run for about that long; 0 only yields. Errno is left alone.
+// Lets other threads run for about that long; 0 only yields.
 void pause_microseconds(unsigned microseconds);
+
+// Once in so many calls, on average: up to some hundred microseconds.
+void pause_at_random(std::uint64_t once_in);
 
 }  // namespace hakmem::os
