@@ -209,7 +209,9 @@ TEST(ArenaTest, FurtherArenasAreKnownToTheSlowDoorOnly) {
         ASSERT_TRUE(arena_add(1));
         ASSERT_TRUE(arena_add(1));
         ASSERT_EQ(arena_count.load(), 2u);
+        EXPECT_EQ(regions_ever_used.load(), 0u);
         ASSERT_TRUE(arena_advance(arenas[1], 4));
+        EXPECT_EQ(regions_ever_used.load(), 4u);
         tiny_region_id_write_header(span_at(1, 1, 2), tag_of_owner(9), tag_of_owner(9));
         char* p = arenas[1].base + kRegionBytes;
         EXPECT_EQ(arena_of(p), &arenas[1]);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "front_support.hpp"
+#include "hakmem/heap/shared.hpp"
 #include "hakmem/large/large.hpp"
 
 namespace hakmem {
@@ -218,7 +219,7 @@ TEST(Shelf, SharedHeapsObjectsAndThoseWithoutACacheGoBackAtOnce) {
         EXPECT_EQ(span_statistics().used, 0u);
         attach();
         const std::size_t before = span_statistics().used;
-        Heap* heap = registry_take_shared();
+        Heap* heap = shared_heap_open();
         large_free(large_allocate(2 * kRegion, 16, heap).p);
         EXPECT_EQ(span_statistics().used, before);
         EXPECT_EQ(regions_on_shelf(), 0u);

@@ -204,6 +204,7 @@ bool arena_add(std::size_t regions) {
     arena = Arena{};
     return false;
   }
+  regions_ever_used.fetch_sub(arena.frontier, std::memory_order_relaxed);
   arena.frontier = 0;
   if (index == 0) {
     arena_window.ids.store(reinterpret_cast<std::atomic<RegionId>*>(arena.ids.base),

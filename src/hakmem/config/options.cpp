@@ -69,7 +69,7 @@ void read_option(std::size_t index) {
   if (!parse(text, value)) return complain("not a number, ignored:", variable);
 #ifndef HAKMEM_LAB
   if (kOptions[index].kind == Kind::hot) {
-    if (value == option_default(index, Profile::balanced)) return;
+    if (value == frozen_value(variable, option_default(index, Profile::balanced))) return;
     return complain("the gate is frozen in the release flavour (the lab flavour has it live):",
                     variable);
   }
