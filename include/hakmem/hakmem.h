@@ -67,7 +67,7 @@ HAK_EXPORT void hak_free_aligned_sized(void* p, size_t alignment, size_t size);
 HAK_EXPORT size_t hak_usable_size(const void* p);
 
 /* The usable size that hak_malloc(size) gives at least: asking for it wastes nothing. (The first
- * objects of a thread may be a little larger.)
+ * objects of a thread may be a little larger, and large objects up to a quarter.)
  * 0 when `size` is larger than any object can be. */
 HAK_EXPORT size_t hak_good_size(size_t size);
 
