@@ -1,4 +1,6 @@
 // The spans that a thread keeps for its next large objects.
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -199,13 +201,121 @@ TEST(Shelf, AnIdleThreadAndOneThatEndsKeepNothing) {
       kBudget);
 }
 
-TEST(Shelf, SlowDoorVisitsTidyIt) {
+// Until the shelf holds so many regions; as long as it takes.
+template <typename Work>
+void work_until(std::size_t regions, Work work) {
+  for (int i = 0; i < 100000 && regions_on_shelf() != regions; ++i) {
+    work();
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  EXPECT_EQ(regions_on_shelf(), regions);
+}
+
+void put_spans() {
+  for (const std::size_t n : {2, 3, 3}) allocate(n * kRegion);  // so that these lengths are wanted
+  char* a = allocate(2 * kRegion);
+  char* b = allocate(3 * kRegion);
+  large_free(a);
+  large_free(b);
+  EXPECT_EQ(regions_on_shelf(), 5u);
+}
+
+const Environment kShortDelay = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "20"}};
+
+TEST(Shelf, WhatNobodyWantsGoesAfterAPurgeDelay) {
   in_child(
       [] {
         attach();
-        large_free(allocate(2 * kRegion));
-        std::vector<void*> objects(40000);
-        for (void*& p : objects) p = take(20);
+        put_spans();
+        work_until(0, [] { take(20); });  // by visits for small objects
+        put_spans();
+        work_until(2, [] { large_free(allocate(2 * kRegion)); });
+        put_spans();
+        // Whatever the order of allocating and freeing, and if it is of larger objects.
+        std::vector<char*> few(7);
+        work_until(0, [&] {
+          for (char*& p : few) p = allocate((Shelf::kLongest + 1) * kRegion);
+          for (char* p : few) large_free(p);
+        });
+      },
+      kShortDelay);
+}
+
+TEST(Shelf, LargeObjectsAloneGiveBackWhatWaits) {
+  for (const int phase : {0, 1}) {
+    in_child(
+        [phase] {
+          attach();
+          large_free(allocate(100 * kRegion));
+          for (int i = 0; i < phase; ++i) allocate(kRegion);
+          for (int i = 0; i < 100000 && span_statistics().dirty != 0; ++i) {
+            large_free(allocate(2 * kRegion));
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+          }
+          EXPECT_EQ(span_statistics().dirty, 0u);
+        },
+        kShortDelay);
+  }
+}
+
+TEST(Shelf, NoneUnderALimitNorWhereMemoryGoesBackAtOnce) {
+  for (const Environment& environment :
+       {Environment{{"HAKMEM_LIMIT", "1G"}}, Environment{{"HAKMEM_PURGE_DELAY", "0"}}}) {
+    in_child(
+        [] {
+          attach();
+          large_free(allocate(2 * kRegion));
+          EXPECT_EQ(regions_on_shelf(), 0u);
+        },
+        environment);
+  }
+}
+
+TEST(Shelf, ThreadsWithoutAHeapShareTheBudget) {
+  in_child(
+      [] {
+        attach();
+        ASSERT_TRUE(thread_take_heap());
+        std::vector<std::thread> threads;
+        std::atomic<int> ready{0};
+        std::atomic<std::size_t> shelved{0};
+        for (int i = 0; i < 16; ++i) {
+          threads.emplace_back([&] {
+            attach();
+            ++ready;
+            while (ready < 16) std::this_thread::yield();
+            char* p = allocate(kRegion);
+            large_free(p);
+            EXPECT_NE(current_heap, nullptr);
+            ++ready;
+            while (ready < 32) std::this_thread::yield();
+            std::vector<char*> objects(200);
+            for (char*& each : objects) each = allocate(kRegion);
+            for (char* each : objects) large_free(each);
+            EXPECT_LE(shelf().most, kMostBytes * 2 / 8);
+            shelved += shelf().bytes;
+            thread_end();
+          });
+        }
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_GT(shelved.load(), 0u);
+      },
+      kBudget);
+}
+
+TEST(Shelf, WhatGrewByCopyingIsNotKept) {
+  in_child(
+      [] {
+        attach();
+        char* p = allocate(2 * kRegion);
+        large_free_moved(p);
+        EXPECT_EQ(regions_on_shelf(), 0u);
+        EXPECT_EQ(region_id_of(p), kRegionUnused);
+        p = allocate(16 * kRegion);
+        void* moved = large_move(p, 17 * kRegion, nullptr);
+        ASSERT_NE(moved, nullptr);
+        ASSERT_TRUE(large_resize(moved, 3 * kRegion));  // with room behind it
+        large_free(moved);
         EXPECT_EQ(regions_on_shelf(), 0u);
       },
       kBudget);

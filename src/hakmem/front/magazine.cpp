@@ -27,7 +27,7 @@ constexpr std::uint32_t kFullBudgets = 2;  // more threads than these share what
 // Visits through the slow door from one of these to the next:
 constexpr unsigned kVisitsPerTick = 4;     // the clock is read
 constexpr unsigned kVisitsPerLook = 16;    // one class is looked at for idleness
-constexpr unsigned kVisitsPerFlush = 256;  // the outbox is sent off, the shelf tidied
+constexpr unsigned kVisitsPerFlush = 256;  // what the outbox holds is sent off, full or not
 
 struct Policy {
   unsigned first_capacity;
@@ -242,13 +242,12 @@ void shed() {
     if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
     if (wired) lay_null(m, slot);
   });
-  shelf_tidy(cache.thread->shelf);
 }
 
 // A wire was met. True: it is to be laid again.
 bool trip() {
   ThreadState& t = *cache.thread;
-  const std::uint64_t now = memory_tick();
+  const std::uint64_t now = shelf_tick(t.shelf);
   t.waiting = now != 0;
   if (now == 0) return false;
   lay_wires(now);
@@ -285,15 +284,12 @@ bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
   if (++t.visits % kVisitsPerTick == 0) {
-    const std::uint64_t now = memory_tick();
+    const std::uint64_t now = shelf_tick(t.shelf);
     t.waiting = now != 0;
     if (now != 0) lay_wires(now);
   }
   if (t.visits % kVisitsPerLook == 0) {
-    if (t.visits % kVisitsPerFlush == 0) {
-      outbox_flush(t.outbox);
-      shelf_tidy(t.shelf);
-    }
+    if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
   }
   return t.waiting && !t.busy;

@@ -3,13 +3,19 @@
 #include <algorithm>
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/front/magazine.hpp"
+#include "hakmem/config/options.hpp"
+#include "hakmem/front/thread.hpp"
+#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem {
 namespace {
 
+constexpr std::uint32_t kVisitsPerTick = 16;
 constexpr std::uint32_t kVisitsPerTidying = 64;  // of a full one
+// So much is worth that the thread comes to the slow door for it.
+constexpr std::size_t kWorthComing = std::size_t{1} << 20;
 
 Descriptor* pop(Shelf& shelf, std::size_t regions) {
   Descriptor* head = shelf.spans[regions];
@@ -36,8 +42,14 @@ bool all_wanted(const Shelf& shelf) {
   return true;
 }
 
+bool may_keep() {
+  // Budgets are divided by the number of heaps: who has none would have one for itself.
+  return config::limit() == 0 && config::purge_delay() != 0 && thread_take_heap();
+}
+
 // A full shelf grows where all of it is wanted, and else is tidied now and then.
 HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
+  if (!may_keep()) return false;
   if (!all_wanted(shelf) || !cache_reserve(shelf.most)) {
     if (shelf.visits - shelf.tidied_at < kVisitsPerTidying) return false;
     shelf_tidy(shelf);
@@ -52,6 +64,24 @@ void set_id(const Descriptor* head, RegionId id) {
 
 }  // namespace
 
+void shelf_visit(Shelf& shelf) {
+  if (++shelf.visits % kVisitsPerTick != 0) return;
+  // A program that lives on large objects alone should see what waits in heaps, too.
+  help_another();
+  shelf_tick(shelf);
+}
+
+std::uint64_t shelf_tick(Shelf& shelf) {
+  const std::uint64_t tick = memory_tick();
+  if (shelf.bytes == 0) return tick;
+  const std::uint64_t now = tick != 0 ? tick : os::coarse_milliseconds();
+  if (now - shelf.looked_at >= config::purge_delay()) {
+    shelf.looked_at = now;
+    shelf_tidy(shelf);
+  }
+  return shelf.bytes >= kWorthComing ? now : tick;
+}
+
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
   const std::size_t longest = std::min(regions + regions / 4, Shelf::kLongest);
   for (std::size_t n = regions; n <= longest; ++n) {
@@ -65,8 +95,8 @@ Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
 }
 
 bool shelf_put(Shelf& shelf, Descriptor* head) {
-  if (head->regions > Shelf::kLongest) return false;
-  ++shelf.visits;
+  // What was copied while it grew may have room behind it, which others are to have now.
+  if (head->regions > Shelf::kLongest || head->large.copied_at != 0) return false;
   const std::size_t bytes = head->large.bytes;
   if (HAK_UNLIKELY(shelf.bytes + bytes > shelf.most) && !make_room(shelf, bytes)) return false;
   set_id(head, kRegionFreed);

@@ -1,6 +1,8 @@
 // The spans of large objects that a thread freed and keeps for its next ones: so these come and go
 // without the arena's lock, and their regions' ids stay as they are. Up to 1 MiB: the pages of
-// larger objects cost more than the lock does.
+// larger objects cost more than the lock does. No other thread reaches them, so what is not wanted
+// for a purge delay goes back as soon as the thread visits the slow door; and there is no shelf
+// where memory is to be given back at once (lean), or under HAKMEM_LIMIT.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +20,14 @@ struct Shelf {
   Descriptor* spans[kLongest + 1];  // by length, linked by large.next, the last freed first
   std::size_t bytes;                // of the objects that they were
   std::size_t most;                 // there may be; part of the thread's budget
+  std::uint64_t looked_at;          // by shelf_tick, in coarse milliseconds
   std::uint32_t wanted;             // bit n: n regions were, since the last tidying
-  std::uint32_t visits;             // to allocate, and to put something here
+  std::uint32_t visits;             // large objects allocated and freed
   std::uint32_t tidied_at;          // visits then
 };
+
+// For each large object that is allocated or freed: now and then helps other heaps and ticks.
+void shelf_visit(Shelf& shelf);
 
 // A span of so many regions, or up to a quarter more; or null.
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions);
@@ -29,6 +35,10 @@ Descriptor* shelf_take(Shelf& shelf, std::size_t regions);
 // Keeps the span of an object that is no shared heap's and lies in an arena. False: it is too long,
 // or there is no room within the calling thread's budget.
 bool shelf_put(Shelf& shelf, Descriptor* head);
+
+// memory_tick (heap/holes.hpp) for a thread with a shelf: gives back what was not wanted for a
+// purge delay, and says the time also while much is on the shelf.
+std::uint64_t shelf_tick(Shelf& shelf);
 
 // Gives back the spans of all lengths that were not wanted since the last time.
 void shelf_tidy(Shelf& shelf);

@@ -117,7 +117,7 @@ void help_another();
 // ---- used between the files of this folder -----------------------------------------------------
 
 // Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
-inline constexpr unsigned kDrainAtOnce = 8;
+inline constexpr unsigned kDrainAtOnce = 3;
 // Before a heap takes a new slab it looks further.
 inline constexpr unsigned kDrainBeforeGrowth = 64;
 // Who helps a sleeping owner does a little more.

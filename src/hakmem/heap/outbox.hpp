@@ -25,12 +25,16 @@ struct Outbox {
   };
 
   std::size_t charge;
+  unsigned hand;  // the place that is sent off next when there is too much
   Parcel parcels[kParcels];
 };
 
 void outbox_flush(Outbox& outbox);
 
 // ---- used by outbox_add ------------------------------------------------------------------------
+
+// Sends off some of what lies longest: so no free pays for all of it.
+void outbox_relieve(Outbox& outbox);
 
 // An object whose parcel would lie where another one does.
 void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
@@ -66,7 +70,7 @@ HAK_INLINE void outbox_add(Outbox& outbox, void* p, RegionId id) {
   }
   place.mask |= object.mask;
   outbox.charge += object.k->size + Outbox::kObjectCharge;
-  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_flush(outbox);
+  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_relieve(outbox);
 }
 
 }  // namespace hakmem

@@ -137,8 +137,6 @@ void registry_park(Heap* heap) {
   park(heap);
 }
 
-// The order of locks: registry, doors by id, spans, metadata. Whoever holds a door takes another
-// one only by try_lock.
 void count_large(std::size_t bytes) {
   Heap* heap = current_heap;
   if (HAK_UNLIKELY(heap == nullptr)) {
@@ -156,6 +154,8 @@ std::size_t large_live_bytes() {
   return bytes;
 }
 
+// The order of locks: registry, doors by id, spans, metadata. Whoever holds a door takes another
+// one only by try_lock.
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });

@@ -43,6 +43,20 @@ void send(const Parcel& parcel) {
   if (Heap* heap = deliver(slab, owner)) help_after_push(heap);
 }
 
+constexpr unsigned kPlacesAtOnce = 16;  // divides their number
+
+std::size_t charge_of(const Parcel& parcel) {
+  return count_bits(parcel.mask) * (parcel.k->size + Outbox::kObjectCharge);
+}
+
+void send_off(Outbox& outbox, Parcel& place) {
+  if (place.mask == 0) return;
+  const Parcel parcel = place;
+  place = {};  // the key too: the slab may be one of another class when its next object comes
+  outbox.charge -= charge_of(parcel);
+  send(parcel);
+}
+
 }  // namespace
 
 HAK_COLD void fail_no_slab(const void* p) {
@@ -56,25 +70,23 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   // A few of these would fill the outbox, and send smaller ones off one by one.
   if (object.k->size > Outbox::kMostCharge / 8) return send(object);
   Parcel& place = place_for(outbox, object.key);
-  if (place.mask != 0) {
-    outbox.charge -= count_bits(place.mask) * (place.k->size + Outbox::kObjectCharge);
-    send(place);
-  }
+  send_off(outbox, place);
   place = object;
-  outbox.charge += object.k->size + Outbox::kObjectCharge;
-  if (outbox.charge >= Outbox::kMostCharge) outbox_flush(outbox);
+  outbox.charge += charge_of(object);
+  if (outbox.charge >= Outbox::kMostCharge) outbox_relieve(outbox);
+}
+
+void outbox_relieve(Outbox& outbox) {
+  if (outbox.hand % Outbox::kParcels == 0) memory_tick();  // a thread may live on frees alone
+  for (const unsigned end = outbox.hand + kPlacesAtOnce; outbox.hand != end; ++outbox.hand) {
+    send_off(outbox, outbox.parcels[outbox.hand % Outbox::kParcels]);
+  }
 }
 
 void outbox_flush(Outbox& outbox) {
   if (outbox.charge == 0) return;
-  memory_tick();  // a thread may live on frees alone
-  outbox.charge = 0;
-  for (Parcel& place : outbox.parcels) {
-    if (place.mask == 0) continue;
-    const Parcel parcel = place;
-    place = {};  // the key too: the slab may be one of another class when its next object comes
-    send(parcel);
-  }
+  memory_tick();
+  for (Parcel& place : outbox.parcels) send_off(outbox, place);
 }
 
 unsigned heap_drain(Heap* heap, unsigned slabs) {

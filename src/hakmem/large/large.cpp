@@ -29,8 +29,6 @@ constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
 // calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
 // what a program writes to needs its pages.
 constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
-// Freeing spans looks for what waited too long; slabs are looked at now and then.
-constexpr unsigned kVisitsPerTick = 16;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
@@ -144,6 +142,13 @@ void release_span(Descriptor* head, bool zero) {
   large_span_free(head, zero);
 }
 
+void release(Descriptor* head) {
+  if (!is_apart(head)) return release_span(head, false);
+  if (head->large.heap != 0) delist(head);
+  count_large(0 - head->large.bytes);
+  apart_close(head);
+}
+
 // Room costs address space, and is charged for where the system overcommits nothing.
 std::size_t room_for(std::size_t regions) {
   const bool scarce = config::profile() == config::Profile::lean ||
@@ -198,15 +203,10 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap) 
   if (size > kMaxObjectBytes) return {nullptr, false};
   const std::size_t regions = regions_for(size == 0 ? 1 : size);
   if (ThreadState* t = cache.thread; HAK_LIKELY(t != nullptr)) {
-    // A program that lives on large objects alone should see what waits in heaps, too.
-    if (++t->shelf.visits % kVisitsPerTick == 0) {
-      help_another();
-      memory_tick();
-    }
+    shelf_visit(t->shelf);
     const bool fits = heap == nullptr && alignment <= kRegionBytes;
     if (Descriptor* head = fits ? shelf_take(t->shelf, regions) : nullptr) {
       choose_start(head, size, alignment);
-      head->large.copied_at = 0;
       set_usable(head);
       return {start_of(head), false};
     }
@@ -227,16 +227,14 @@ void large_clear(void* p, std::size_t bytes) {
 
 void large_free(void* p) {
   Descriptor* head = head_checked(p);
-  if (HAK_LIKELY(!is_apart(head))) {
-    if (head->large.heap == 0 && cache.thread != nullptr && shelf_put(cache.thread->shelf, head)) {
-      return;
-    }
-    return release_span(head, false);
+  if (ThreadState* t = cache.thread; HAK_LIKELY(t != nullptr)) {
+    shelf_visit(t->shelf);
+    if (!is_apart(head) && head->large.heap == 0 && shelf_put(t->shelf, head)) return;
   }
-  if (head->large.heap != 0) delist(head);
-  count_large(0 - head->large.bytes);
-  apart_close(head);
+  release(head);
 }
+
+void large_free_moved(void* p) { release(head_checked(p)); }
 
 void large_free_all(Heap* heap) {
   while (Descriptor* head = heap->large) large_free(start_of(head));

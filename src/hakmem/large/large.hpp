@@ -26,6 +26,10 @@ void large_free_all(Heap* heap);
 // start.
 void large_free(void* p);
 
+// The same after the object was copied to another place, to grow: the thread does not keep the
+// span, so that it coalesces with those that the next steps leave.
+void large_free_moved(void* p);
+
 // The bytes that may be used from `p` on.
 std::size_t large_usable(const void* p);
 
