@@ -138,6 +138,7 @@ std::size_t entry_collect(bool force) {
     memory_tick();
     return 0;
   }
+  shelves_clear();
   const std::size_t holes = holes_punch_all();
   return holes + spans_purge_all();
 }

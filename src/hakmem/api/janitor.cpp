@@ -30,6 +30,7 @@ constexpr unsigned kQuietRounds = 8;
 void tidy() {
   for_each_heap([](Heap* heap) { help_waiting(heap); });
   memory_tick();
+  shelves_tick(os::coarse_milliseconds());
   holes_finish_round();
 }
 

@@ -46,6 +46,7 @@ void* object_of_class(unsigned c) {
 // Before there is no memory: what the thread's cache holds, and what waits in idle heaps.
 HAK_COLD void gather_everything() {
   if (cache.phase == Cache::Phase::attached) cache_flush_all();
+  shelves_clear();
   parked_caches_release();
   heaps_trim_idle();
   holes_punch_all();

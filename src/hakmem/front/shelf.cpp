@@ -4,6 +4,7 @@
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/options.hpp"
+#include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
@@ -17,11 +18,46 @@ constexpr std::uint32_t kVisitsPerTidying = 64;  // of a full one
 // So much is worth that the thread comes to the slow door for it.
 constexpr std::size_t kWorthComing = std::size_t{1} << 20;
 
+// Shelves that hold something, or may: where there is none nobody reads the clock for them. A hint.
+constinit std::atomic<std::uint32_t> shelves{0};
+
+class Inside {
+ public:
+  // Acquire: what whoever was here before did is seen. Release: and what is done now.
+  explicit Inside(Shelf& shelf)
+      : shelf_(shelf), entered_(!shelf.taken.exchange(true, std::memory_order_acquire)) {}
+  ~Inside() {
+    if (entered_) shelf_.taken.store(false, std::memory_order_release);
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  explicit operator bool() const { return entered_; }
+
+ private:
+  Shelf& shelf_;
+  bool entered_;
+};
+
+std::size_t bytes_on(const Shelf& shelf) { return shelf.bytes.load(std::memory_order_relaxed); }
+
+// Relaxed: the object was handed out, or will be, by something that orders this.
+void set_id(const Descriptor* head, RegionId id) {
+  arena_of(head).id(region_of(head)).store(id, std::memory_order_relaxed);
+}
+
+// From here on to the next comment the caller is inside.
+
+void push(Shelf& shelf, Descriptor* head) {
+  head->large.next = shelf.spans[head->regions];
+  shelf.spans[head->regions] = head;
+  shelf.bytes.store(bytes_on(shelf) + head->large.bytes, std::memory_order_relaxed);
+}
+
 Descriptor* pop(Shelf& shelf, std::size_t regions) {
   Descriptor* head = shelf.spans[regions];
   if (head == nullptr) return nullptr;
   shelf.spans[regions] = head->large.next;
-  shelf.bytes -= head->large.bytes;
+  shelf.bytes.store(bytes_on(shelf) - head->large.bytes, std::memory_order_relaxed);
   return head;
 }
 
@@ -32,7 +68,9 @@ void give_back_all_but(Shelf& shelf, std::uint32_t kept) {
   }
   shelf.wanted = 0;
   shelf.tidied_at = shelf.visits;
-  if (shelf.bytes == 0) cache_release(shelf.most);
+  if (bytes_on(shelf) != 0 || shelf.most == 0) return;
+  shelves.fetch_sub(1, std::memory_order_relaxed);
+  cache_release(shelf.most);
 }
 
 bool all_wanted(const Shelf& shelf) {
@@ -42,24 +80,52 @@ bool all_wanted(const Shelf& shelf) {
   return true;
 }
 
-bool may_keep() {
+bool grow(Shelf& shelf) {
   // Budgets are divided by the number of heaps: who has none would have one for itself.
-  return config::limit() == 0 && config::purge_delay() != 0 && thread_take_heap();
+  if (!all_wanted(shelf) || !thread_take_heap()) return false;
+  const bool is_first = shelf.most == 0;
+  if (!cache_reserve(shelf.most)) return false;
+  if (is_first) shelves.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 // A full shelf grows where all of it is wanted, and else is tidied now and then.
 HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
-  if (!may_keep()) return false;
-  if (!all_wanted(shelf) || !cache_reserve(shelf.most)) {
+  if (config::limit() != 0 || config::purge_delay() == 0) return false;
+  if (!grow(shelf)) {
     if (shelf.visits - shelf.tidied_at < kVisitsPerTidying) return false;
-    shelf_tidy(shelf);
+    give_back_all_but(shelf, shelf.wanted);
   }
-  return shelf.bytes + bytes <= shelf.most;
+  return bytes_on(shelf) + bytes <= shelf.most;
 }
 
-// Relaxed: the object was handed out, or will be, by something that orders this.
-void set_id(const Descriptor* head, RegionId id) {
-  arena_of(head).id(region_of(head)).store(id, std::memory_order_relaxed);
+// ---- others' shelves ---------------------------------------------------------------------------
+
+// Empties the shelves for which `due(shelf)` is true. The caller holds the states' lock, and lets
+// go of it before the spans are given back: that takes time.
+template <typename Due>
+Descriptor* take_from_others(Due due) {
+  Descriptor* taken = nullptr;
+  for (ThreadState* state = states_first(); state != nullptr; state = state->next) {
+    if (bytes_on(state->shelf) == 0) continue;
+    const Inside inside(state->shelf);
+    if (!inside || !due(state->shelf)) continue;
+    for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
+      while (Descriptor* head = pop(state->shelf, n)) {
+        head->large.next = taken;
+        taken = head;
+      }
+    }
+  }
+  return taken;
+}
+
+void give_back(Descriptor* taken) {
+  while (taken != nullptr) {
+    Descriptor* next = taken->large.next;
+    large_span_free(taken);
+    taken = next;
+  }
 }
 
 }  // namespace
@@ -71,19 +137,10 @@ void shelf_visit(Shelf& shelf) {
   shelf_tick(shelf);
 }
 
-std::uint64_t shelf_tick(Shelf& shelf) {
-  const std::uint64_t tick = memory_tick();
-  if (shelf.bytes == 0) return tick;
-  const std::uint64_t now = tick != 0 ? tick : os::coarse_milliseconds();
-  if (now - shelf.looked_at >= config::purge_delay()) {
-    shelf.looked_at = now;
-    shelf_tidy(shelf);
-  }
-  return shelf.bytes >= kWorthComing ? now : tick;
-}
-
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
   const std::size_t longest = std::min(regions + regions / 4, Shelf::kLongest);
+  const Inside inside(shelf);
+  if (!inside) return nullptr;
   for (std::size_t n = regions; n <= longest; ++n) {
     shelf.wanted |= 1u << n;
     if (Descriptor* head = pop(shelf, n)) {
@@ -97,18 +154,60 @@ Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
 bool shelf_put(Shelf& shelf, Descriptor* head) {
   // What was copied while it grew may have room behind it, which others are to have now.
   if (head->regions > Shelf::kLongest || head->large.copied_at != 0) return false;
+  const Inside inside(shelf);
+  if (!inside) return false;
   const std::size_t bytes = head->large.bytes;
-  if (HAK_UNLIKELY(shelf.bytes + bytes > shelf.most) && !make_room(shelf, bytes)) return false;
+  if (HAK_UNLIKELY(bytes_on(shelf) + bytes > shelf.most) && !make_room(shelf, bytes)) return false;
   set_id(head, kRegionFreed);
-  head->large.next = shelf.spans[head->regions];
-  shelf.spans[head->regions] = head;
-  shelf.bytes += bytes;
+  push(shelf, head);
   return true;
 }
 
-void shelf_tidy(Shelf& shelf) { give_back_all_but(shelf, shelf.wanted); }
+std::uint64_t shelf_tick(Shelf& shelf) {
+  const std::uint64_t tick = memory_tick();
+  if (shelves.load(std::memory_order_relaxed) == 0) return tick;
+  const std::uint64_t now = tick != 0 ? tick : os::coarse_milliseconds();
+  if (shelf.most != 0 && now - shelf.looked_at >= config::purge_delay()) {
+    if (const Inside inside(shelf); inside) {
+      shelf.looked_at = now;
+      give_back_all_but(shelf, shelf.wanted);
+    }
+  }
+  shelves_tick(now);
+  return bytes_on(shelf) >= kWorthComing ? now : tick;
+}
 
-void shelf_clear(Shelf& shelf) { give_back_all_but(shelf, 0); }
+void shelf_tidy(Shelf& shelf) {
+  if (const Inside inside(shelf); inside) give_back_all_but(shelf, shelf.wanted);
+}
+
+void shelf_clear(Shelf& shelf) {
+  for (;;) {
+    if (const Inside inside(shelf); inside) return give_back_all_but(shelf, 0);
+    os::pause_microseconds(0);
+  }
+}
+
+void shelves_tick(std::uint64_t now) {
+  // Two may come at once, and one of them finds the lock held.
+  static constinit std::atomic<std::uint64_t> looked_at{0};
+  if (shelves.load(std::memory_order_relaxed) == 0) return;
+  if (now - looked_at.load(std::memory_order_relaxed) < config::purge_delay()) return;
+  if (!states_lock().try_lock()) return;
+  looked_at.store(now, std::memory_order_relaxed);
+  Descriptor* taken = take_from_others([now](const Shelf& shelf) {
+    return now > shelf.looked_at && (now - shelf.looked_at) / 2 >= config::purge_delay();
+  });
+  states_lock().unlock();
+  give_back(taken);
+}
+
+void shelves_clear() {
+  states_lock().lock();
+  Descriptor* taken = take_from_others([](const Shelf&) { return true; });
+  states_lock().unlock();
+  give_back(taken);
+}
 
 void large_span_free(Descriptor* head, bool zero) {
   count_large(0 - head->large.bytes);

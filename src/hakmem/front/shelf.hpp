@@ -1,10 +1,11 @@
 // The spans of large objects that a thread freed and keeps for its next ones: so these come and go
 // without the arena's lock, and their regions' ids stay as they are. Up to 1 MiB: the pages of
-// larger objects cost more than the lock does. No other thread reaches them, so what is not wanted
-// for a purge delay goes back as soon as the thread visits the slow door; and there is no shelf
-// where memory is to be given back at once (lean), or under HAKMEM_LIMIT.
+// larger objects cost more than the lock does. What is not wanted for a purge delay goes back, at
+// the thread's visits to the slow door, or at others' if it makes none. There is no shelf where
+// memory is to be given back at once (lean), nor under HAKMEM_LIMIT.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,13 +18,17 @@ namespace hakmem {
 struct Shelf {
   static constexpr std::size_t kLongest = 16;  // regions
 
+  // Somebody is at work on the first three: the thread, for a few instructions as a rule, or one
+  // that empties the shelves of those that sleep. Nobody waits for it but a thread that ends.
+  std::atomic<bool> taken;
   Descriptor* spans[kLongest + 1];  // by length, linked by large.next, the last freed first
-  std::size_t bytes;                // of the objects that they were
-  std::size_t most;                 // there may be; part of the thread's budget
+  std::atomic<std::size_t> bytes;   // of the objects that they were; a hint for others: relaxed
   std::uint64_t looked_at;          // by shelf_tick, in coarse milliseconds
-  std::uint32_t wanted;             // bit n: n regions were, since the last tidying
-  std::uint32_t visits;             // large objects allocated and freed
-  std::uint32_t tidied_at;          // visits then
+
+  std::size_t most;         // bytes there may be; part of the thread's budget
+  std::uint32_t wanted;     // bit n: n regions were, since the last tidying
+  std::uint32_t visits;     // large objects allocated and freed
+  std::uint32_t tidied_at;  // visits then
 };
 
 // For each large object that is allocated or freed: now and then helps other heaps and ticks.
@@ -40,9 +45,13 @@ bool shelf_put(Shelf& shelf, Descriptor* head);
 // purge delay, and says the time also while much is on the shelf.
 std::uint64_t shelf_tick(Shelf& shelf);
 
-// Gives back the spans of all lengths that were not wanted since the last time.
+// Gives back the spans of all lengths that were not wanted since the last time; or all.
 void shelf_tidy(Shelf& shelf);
 void shelf_clear(Shelf& shelf);
+
+// Empties the shelves of threads that have not ticked for two purge delays; or of all threads.
+void shelves_tick(std::uint64_t now);
+void shelves_clear();
 
 // Gives the span of a large object back to the arena. `zero`: its memory reads as zero.
 void large_span_free(Descriptor* head, bool zero = false);

@@ -31,8 +31,6 @@ HAK_READS_OTHERS std::size_t held_by(const ThreadState& state, unsigned c) {
   return std::min<std::size_t>(held, once(m.capacity));
 }
 
-HAK_READS_OTHERS std::size_t shelved_bytes(const Shelf& shelf) { return once(shelf.bytes); }
-
 HAK_READS_OTHERS std::size_t bytes_on_their_way(const Outbox& outbox) {
   if (once(outbox.charge) == 0) return 0;
   std::size_t bytes = 0;
@@ -46,6 +44,8 @@ HAK_READS_OTHERS std::size_t bytes_on_their_way(const Outbox& outbox) {
 }  // namespace
 
 os::Lock& states_lock() { return lock; }
+
+ThreadState* states_first() { return first; }
 
 void states_add(ThreadState* state) {
   const os::Locked locked(lock);
@@ -71,7 +71,7 @@ std::size_t states_cached_bytes() {
   std::size_t bytes = 0;
   for (const ThreadState* state = first; state != nullptr; state = state->next) {
     for (unsigned c = 0; c < kClasses; ++c) bytes += held_by(*state, c) * kSizeClasses[c].size;
-    bytes += bytes_on_their_way(state->outbox) + shelved_bytes(state->shelf);
+    bytes += bytes_on_their_way(state->outbox) + state->shelf.bytes.load(std::memory_order_relaxed);
   }
   return bytes;
 }

@@ -21,6 +21,9 @@ std::size_t states_cached_bytes();
 // Guards the list, and who is shown.
 os::Lock& states_lock();
 
+// The first of the list, linked by next. The caller holds the lock.
+ThreadState* states_first();
+
 // In the child of a fork: forgets the states of threads that are gone. The caller holds the lock.
 void states_forget_others();
 
