@@ -18,6 +18,8 @@
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/magazine.hpp"
 #include "hakmem/hakmem.h"
+#include "hakmem/heap/holes.hpp"
+#include "hakmem/os/memory.hpp"
 #include "hakmem/slab/size_classes.hpp"
 #include "stats_support.hpp"
 
@@ -151,6 +153,27 @@ TEST(Statistics, ACachedObjectIsOneThatTheArrayHolds) {
       EXPECT_EQ(stats().cached, cached + held * k.size);
       hak_free(p);
       EXPECT_EQ(stats().cached, cached + (held + 1) * k.size);
+    }
+  });
+}
+
+TEST(Statistics, PagesOfTheSlackThatWentAreNotMissingElsewhere) {
+  in_child([] {
+    for (unsigned c = 0; c < kOrdinaryClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
+      if (k.size > kMaxSlabOnly) continue;
+      hak_heap_t* heap = hak_heap_new();
+      hak_heap_malloc(heap, k.size);
+      const hak_stats_t before = stats();
+      const std::size_t gone = holes_punch_all();
+      const hak_stats_t after = stats();
+      expect_adds_up(after);
+      const std::size_t slack = k.regions * kRegionBytes - std::size_t{k.capacity} * k.size;
+      EXPECT_LE(before.slack - after.slack, slack);
+      EXPECT_GT(before.slack - after.slack + 2 * os::page_size(), slack);  // the whole pages of it
+      EXPECT_EQ(before.free - after.free + before.slack - after.slack, gone);
+      hak_heap_destroy(heap);
+      EXPECT_EQ(slack_given_back.load(), 0u);
     }
   });
 }

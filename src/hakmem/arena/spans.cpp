@@ -10,6 +10,7 @@
 namespace hakmem {
 
 constinit std::atomic<std::size_t> bytes_given_back{0};
+constinit std::atomic<std::size_t> slack_given_back{0};
 
 namespace {
 

@@ -53,6 +53,7 @@ bool spans_waiting();
 // Bytes of busy spans that those who have them gave back (slab/pages.hpp). A sum that orders
 // nothing: relaxed.
 extern constinit std::atomic<std::size_t> bytes_given_back;
+extern constinit std::atomic<std::size_t> slack_given_back;  // of those, where no objects lie
 
 // Whether so many of them may be used again. Under a limit (HAKMEM_LIMIT) all dirty spans are given
 // back before the answer is no.

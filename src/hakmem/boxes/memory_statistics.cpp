@@ -61,6 +61,7 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const SpanStatistics spans = span_statistics(ask_system);
   const SlabTotals slabs = totals_of(census);
   const std::size_t punched = bytes_given_back.load(std::memory_order_relaxed);
+  const std::size_t punched_slack = slack_given_back.load(std::memory_order_relaxed);
 
   hak_stats_t s{};
   const std::size_t objects = spans.used + spans.dirty + spans.clean + spans.ahead;
@@ -73,7 +74,7 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const std::size_t out = whole.cut(slabs.out + large);
   s.cached = std::min(cached, out);
   s.live = out - s.cached;
-  s.free = whole.cut(less(slabs.bytes, slabs.out + slabs.slack + punched) + census.segment_bytes);
+  s.free = whole.cut(less(slabs.bytes + punched_slack, slabs.out + slabs.slack + punched) + census.segment_bytes);
   s.slack = whole.rest();
   s.punched = punched;
   s.metadata_resident = spans.metadata_resident;

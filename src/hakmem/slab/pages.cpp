@@ -59,6 +59,12 @@ class Pages {
     return {std::min(first, limit), std::min(index_at(end - 1) + 1, limit)};
   }
 
+  // No object touches it, handed out or not.
+  bool is_slack(unsigned page) const {
+    const Range objects = objects_on(page, k_.capacity);
+    return objects.first == objects.end;
+  }
+
   // The pages that the objects touch, of which there is at least one.
   Range pages_of(Range objects) const {
     const std::size_t begin = slab_->start + std::size_t{objects.first} * k_.size;
@@ -122,6 +128,7 @@ std::size_t slab_give_back(Descriptor* slab) {
     return pages.is_given(page) || all_free(bits, pages.objects_on(page, slab->slab.frontier));
   };
   unsigned gone = 0;
+  unsigned slack = 0;
   for (unsigned first = 0; first < pages.count();) {
     unsigned end = first;
     unsigned resident = 0;
@@ -131,7 +138,10 @@ std::size_t slab_give_back(Descriptor* slab) {
         slab->slab.keeps = true;
         break;
       }
-      for (unsigned page = first; page < end; ++page) pages.set_given(page);
+      for (unsigned page = first; page < end; ++page) {
+        if (!pages.is_given(page) && pages.is_slack(page)) ++slack;
+        pages.set_given(page);
+      }
       gone += resident;
     }
     first = end + 1;
@@ -139,6 +149,7 @@ std::size_t slab_give_back(Descriptor* slab) {
   if (gone == 0) return 0;
   slab->slab.holes = true;
   bytes_given_back.fetch_add(pages.bytes(gone), std::memory_order_relaxed);
+  slack_given_back.fetch_add(pages.bytes(slack), std::memory_order_relaxed);
   return pages.bytes(gone);
 }
 
@@ -177,6 +188,11 @@ bool slab_use_pages(Descriptor* slab, unsigned first, unsigned end) {
 
 void slab_forget_holes(Descriptor* slab) {
   Pages pages(slab);
+  unsigned slack = 0;
+  for (unsigned page = 0; page < pages.count(); ++page) {
+    if (pages.is_given(page) && pages.is_slack(page)) ++slack;
+  }
+  slack_given_back.fetch_sub(pages.bytes(slack), std::memory_order_relaxed);
   const unsigned marked = pages.set_resident({0, pages.count()});
   bytes_given_back.fetch_sub(pages.bytes(marked), std::memory_order_relaxed);
 }
