@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/thread.hpp"
@@ -81,9 +80,8 @@ void janitor_request() {
 HAK_COLD void janitor_start() {
   // pthread_create allocates, and comes back here.
   if (!janitor_missing.exchange(false, std::memory_order_relaxed)) return;
-  const int saved = errno;
+  const KeepErrno keep;
   start_thread();
-  errno = saved;
 }
 
 }  // namespace hakmem

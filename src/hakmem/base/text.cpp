@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <cerrno>
+#include "hakmem/base/platform.hpp"
 
 namespace hakmem {
 
@@ -60,13 +60,12 @@ const char* parse_decimal(const char* text, std::uint64_t& value) {
 }
 
 void write_all(int fd, std::string_view words) {
-  const int saved = errno;
+  const KeepErrno keep;
   while (!words.empty()) {
     const ssize_t n = ::write(fd, words.data(), words.size());
     if (n <= 0 && errno != EINTR) break;
     if (n > 0) words.remove_prefix(static_cast<std::size_t>(n));
   }
-  errno = saved;
 }
 
 }  // namespace hakmem

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
+#include "hakmem/base/platform.hpp"
 #include "hakmem/base/text.hpp"
 #include "hakmem/os/system.hpp"
 
@@ -92,12 +92,10 @@ std::size_t limit_of(const char* groups, const char* root) {
 }  // namespace
 
 std::size_t cgroup_memory_limit(const char* membership, const char* root) {
-  const int saved = errno;
+  const KeepErrno keep;
   char groups[4096];
   read_file(membership, groups);
-  const std::size_t limit = limit_of(groups, root);
-  errno = saved;
-  return limit;
+  return limit_of(groups, root);
 }
 
 }  // namespace hakmem::os

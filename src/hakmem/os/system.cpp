@@ -8,9 +8,9 @@
 
 #include <atomic>
 #include <bit>
-#include <cerrno>
 
 #include "hakmem/base/bits.hpp"
+#include "hakmem/base/platform.hpp"
 
 namespace hakmem::os {
 
@@ -23,14 +23,13 @@ std::size_t address_space_limit() {
 bool strict_overcommit() {
   static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
   if (answer.load(std::memory_order_relaxed) == 0) {
-    const int saved = errno;
+    const KeepErrno keep;
     char mode = '0';
     const int file = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
     if (file >= 0) {
       if (read(file, &mode, 1) != 1) mode = '0';
       close(file);
     }
-    errno = saved;
     answer.store(mode == '2' ? 1 : 2, std::memory_order_relaxed);
   }
   return answer.load(std::memory_order_relaxed) == 1;
@@ -49,7 +48,7 @@ std::uint64_t coarse_milliseconds() {
 }
 
 void pause_microseconds(unsigned microseconds) {
-  const int saved = errno;
+  const KeepErrno keep;
   constexpr unsigned kSecond = 1000000;
   const timespec time{microseconds / kSecond, static_cast<long>(microseconds % kSecond) * 1000};
   if (microseconds == 0) {
@@ -57,7 +56,6 @@ void pause_microseconds(unsigned microseconds) {
   } else {
     nanosleep(&time, nullptr);
   }
-  errno = saved;
 }
 
 void pause_at_random(std::uint64_t once_in) {
