@@ -36,18 +36,6 @@ Text& Text::add_pointer(const void* p) {
   return *this;
 }
 
-Text& Text::add_padded(std::string_view words, unsigned width) {
-  const std::size_t start = length_;
-  add(words);
-  while (length_ < start + width && length_ < sizeof buffer_) put(' ');
-  return *this;
-}
-
-Text& Text::clear() {
-  length_ = 0;
-  return *this;
-}
-
 const char* parse_decimal(const char* text, std::uint64_t& value) {
   value = 0;
   const char* c = text;
