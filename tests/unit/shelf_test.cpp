@@ -321,6 +321,69 @@ TEST(Shelf, WhatGrewByCopyingIsNotKept) {
       kBudget);
 }
 
+TEST(Shelf, OthersEmptyTheShelvesOfThreadsThatSleep) {
+  for (const bool at_once : {false, true}) {
+    in_child(
+        [at_once] {
+          std::atomic<int> stage{0};
+          attach();
+          std::thread sleeper([&] {
+            attach();
+            put_spans();
+            stage = 1;
+            while (stage == 1) std::this_thread::yield();
+            EXPECT_EQ(regions_on_shelf(), 0u);
+            large_free(allocate(2 * kRegion));  // and it is as before
+            EXPECT_EQ(regions_on_shelf(), 2u);
+            thread_end();
+          });
+          while (stage != 1) std::this_thread::yield();
+          const std::size_t used = span_statistics().used;
+          for (int i = 0; i < 100000 && span_statistics().used == used; ++i) {
+            at_once ? shelves_clear() : static_cast<void>(shelf_tick(shelf()));
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+          }
+          EXPECT_EQ(span_statistics().used, used - 5 * kRegion);
+          stage = 2;
+          sleeper.join();
+        },
+        at_once ? kBudget : kShortDelay);
+  }
+}
+
+TEST(Shelf, MayBeEmptiedAtAnyMoment) {
+  in_child(
+      [] {
+        std::atomic<int> working{3};
+        attach();
+        std::vector<std::thread> threads;
+        for (unsigned seed = 1; seed <= 3; ++seed) {
+          threads.emplace_back([&, seed] {
+            attach();
+            std::vector<char*> objects(10);
+            for (unsigned i = 0; i < 20000; ++i) {
+              char*& p = objects[(i * 7 + seed) % objects.size()];
+              if (p != nullptr) {
+                ASSERT_EQ(*p, static_cast<char>(seed));
+                large_free(p);
+              }
+              p = allocate((i * seed % 5 + 1) * kRegion);
+              ASSERT_NE(p, nullptr);
+              *p = static_cast<char>(seed);
+            }
+            for (char* p : objects) large_free(p);
+            --working;
+            thread_end();
+          });
+        }
+        while (working != 0) shelves_clear();
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_EQ(span_statistics().used, 0u);
+        EXPECT_EQ(large_live_bytes(), 0u);
+      },
+      kBudget);
+}
+
 TEST(Shelf, SharedHeapsObjectsAndThoseWithoutACacheGoBackAtOnce) {
   in_child(
       [] {

@@ -85,7 +85,10 @@ bool grow(Shelf& shelf) {
   if (!all_wanted(shelf) || !thread_take_heap()) return false;
   const bool is_first = shelf.most == 0;
   if (!cache_reserve(shelf.most)) return false;
-  if (is_first) shelves.fetch_add(1, std::memory_order_relaxed);
+  if (is_first) {
+    shelves.fetch_add(1, std::memory_order_relaxed);
+    shelf.looked_at = os::coarse_milliseconds();
+  }
   return true;
 }
 
@@ -138,6 +141,7 @@ void shelf_visit(Shelf& shelf) {
 }
 
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
+  if (regions > Shelf::kLongest) return nullptr;
   const std::size_t longest = std::min(regions + regions / 4, Shelf::kLongest);
   const Inside inside(shelf);
   if (!inside) return nullptr;
