@@ -1,10 +1,8 @@
 #include "hakmem/os/system.hpp"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <bit>
@@ -18,21 +16,6 @@ std::size_t address_space_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   return limit.rlim_cur;
-}
-
-bool strict_overcommit() {
-  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
-  if (answer.load(std::memory_order_relaxed) == 0) {
-    const KeepErrno keep;
-    char mode = '0';
-    const int file = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-      if (read(file, &mode, 1) != 1) mode = '0';
-      close(file);
-    }
-    answer.store(mode == '2' ? 1 : 2, std::memory_order_relaxed);
-  }
-  return answer.load(std::memory_order_relaxed) == 1;
 }
 
 std::size_t address_space_size() {
