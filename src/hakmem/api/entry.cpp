@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "hakmem/api/foreign.hpp"
 #include "hakmem/api/process.hpp"
@@ -26,12 +25,7 @@ bool worth_keeping(std::size_t size, std::size_t usable) {
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 
-void* or_out_of_memory(void* p) {
-  if (HAK_UNLIKELY(p == nullptr)) errno = ENOMEM;
-  return p;
-}
-
-void* out_of_memory() { return or_out_of_memory(nullptr); }
+void* or_out_of_memory(void* p) { return HAK_LIKELY(p != nullptr) ? p : fail_with(ENOMEM); }
 
 // Usable bytes of an object; 0: it is not ours. Ends the program when `p` is not the start of one.
 HAK_INLINE std::size_t usable_of(const void* p, RegionId id) {
@@ -53,13 +47,13 @@ bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
 
 HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
   std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
+  if (__builtin_mul_overflow(count, size, &bytes)) return fail_with(ENOMEM);
   if (bytes <= kMaxSlabOnly) {
     void* p = entry_malloc(bytes, heap);
     return p != nullptr ? memset(p, 0, bytes) : nullptr;
   }
   const LargeObject object = allocate_of_span(bytes, kMinAlignment, heap);
-  if (object.p == nullptr) return out_of_memory();
+  if (object.p == nullptr) return fail_with(ENOMEM);
   if (!object.zero) large_clear(object.p, bytes);
   return object.p;
 }
@@ -93,7 +87,7 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
 
 void* entry_reallocarray(void* p, std::size_t count, std::size_t size) {
   std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) return out_of_memory();
+  if (__builtin_mul_overflow(count, size, &bytes)) return fail_with(ENOMEM);
   return entry_realloc(p, bytes);
 }
 
@@ -110,10 +104,7 @@ void* entry_aligned(std::size_t alignment, std::size_t size) {
 }
 
 void* aligned_checked(std::size_t alignment, std::size_t size, Heap* heap) {
-  if (!is_power_of_two(alignment) || alignment > kMaxAlignment) {
-    errno = EINVAL;
-    return nullptr;
-  }
+  if (!is_power_of_two(alignment) || alignment > kMaxAlignment) return fail_with(EINVAL);
   if (heap == nullptr) return entry_aligned(alignment, size);
   return or_out_of_memory(allocate_shared(heap, size, alignment));
 }

@@ -3,6 +3,7 @@
 // Functions that allocate set errno to ENOMEM when they return null, unless they say otherwise.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 
 #include "hakmem/front/fast_path.hpp"
@@ -10,6 +11,11 @@
 namespace hakmem {
 
 struct Heap;
+
+inline std::nullptr_t fail_with(int error) {
+  errno = error;
+  return nullptr;
+}
 
 // malloc_slow with errno.
 void* malloc_slow_errno(std::size_t size);

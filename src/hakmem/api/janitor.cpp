@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/thread.hpp"
@@ -53,9 +52,17 @@ void tidy() {
   }
 }
 
-// Starts a thread that no signal of the program's reaches. Where that fails the process does
-// without.
-void start_thread() {
+}  // namespace
+
+void janitor_request() {
+  if (config::background() != 0) janitor_missing.store(true, std::memory_order_relaxed);
+}
+
+// No signal of the program's reaches the thread. Where it cannot be had the process does without.
+HAK_COLD void janitor_start() {
+  // pthread_create allocates, and comes back here.
+  if (!janitor_missing.exchange(false, std::memory_order_relaxed)) return;
+  const KeepErrno keep;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return;
   const long least = sysconf(_SC_THREAD_STACK_MIN);
@@ -70,20 +77,6 @@ void start_thread() {
   pthread_create(&thread, &attributes, work, nullptr);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-}
-
-}  // namespace
-
-void janitor_request() {
-  if (config::background() != 0) janitor_missing.store(true, std::memory_order_relaxed);
-}
-
-HAK_COLD void janitor_start() {
-  // pthread_create allocates, and comes back here.
-  if (!janitor_missing.exchange(false, std::memory_order_relaxed)) return;
-  const int saved = errno;
-  start_thread();
-  errno = saved;
 }
 
 }  // namespace hakmem

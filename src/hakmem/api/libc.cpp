@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "hakmem/api/entry.hpp"
 #include "hakmem/base/bits.hpp"
@@ -18,19 +17,14 @@ using namespace hakmem;
 extern "C" {
 
 HAK_EXPORT HAK_ENTRY void* malloc(size_t size) noexcept { return entry_malloc(size); }
-
 HAK_EXPORT HAK_ENTRY void free(void* p) noexcept { deallocate(p); }
 
 HAK_EXPORT void cfree(void* p) { deallocate(p); }
-
 HAK_EXPORT void free_sized(void* p, size_t) { deallocate(p); }
-
 HAK_EXPORT void free_aligned_sized(void* p, size_t, size_t) { deallocate(p); }
 
 HAK_EXPORT void* calloc(size_t count, size_t size) noexcept { return entry_calloc(count, size); }
-
 HAK_EXPORT void* realloc(void* p, size_t size) noexcept { return entry_realloc(p, size); }
-
 HAK_EXPORT void* reallocarray(void* p, size_t count, size_t size) noexcept {
   return entry_reallocarray(p, count, size);
 }
@@ -45,19 +39,13 @@ HAK_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) noex
 }
 
 HAK_EXPORT void* aligned_alloc(size_t alignment, size_t size) noexcept {
-  if (!is_power_of_two(alignment)) {
-    errno = EINVAL;
-    return nullptr;
-  }
+  if (!is_power_of_two(alignment)) return fail_with(EINVAL);
   return entry_aligned(alignment, size);
 }
 
 // As glibc does, an alignment that is not a power of two counts as the next one.
 HAK_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
-  if (alignment > kMaxAlignment) {
-    errno = EINVAL;
-    return nullptr;
-  }
+  if (alignment > kMaxAlignment) return fail_with(EINVAL);
   return entry_aligned(std::bit_ceil(alignment), size);
 }
 
@@ -65,10 +53,7 @@ HAK_EXPORT void* valloc(size_t size) noexcept { return entry_aligned(os::page_si
 
 HAK_EXPORT void* pvalloc(size_t size) noexcept {
   const size_t page = os::page_size();
-  if (size > kMaxObjectBytes) {
-    errno = ENOMEM;
-    return nullptr;
-  }
+  if (size > kMaxObjectBytes) return fail_with(ENOMEM);
   return entry_aligned(page, size == 0 ? page : align_up(size, page));
 }
 

@@ -35,29 +35,22 @@ namespace {
 // libstdc++ has one too, which would have to be linked.
 constexpr std::nothrow_t kNothrow{};
 
-using ThrowFunction = void();
-using HandlerFunction = std::new_handler();
-using NothrowFunction = void*(std::size_t, const std::nothrow_t&);
-using AlignedNothrowFunction = void*(std::size_t, std::align_val_t, const std::nothrow_t&);
-
-// A function of libstdc++, if that is loaded.
+// A function of libstdc++, if that is linked or loaded.
 template <typename Function>
-Function* find(const char* name) {
-  if (&dlopen == nullptr) return nullptr;
+Function* find(Function* linked, const char* name) {
+  if (linked != nullptr || &dlopen == nullptr) return linked;
   void* library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
   return library != nullptr ? reinterpret_cast<Function*>(dlsym(library, name)) : nullptr;
 }
 
 [[noreturn]] HAK_COLD void throw_bad_alloc() {
-  ThrowFunction* thrower = &std::__throw_bad_alloc;
-  if (thrower == nullptr) thrower = find<ThrowFunction>("_ZSt17__throw_bad_allocv");
+  auto* thrower = find<void()>(&std::__throw_bad_alloc, "_ZSt17__throw_bad_allocv");
   if (thrower != nullptr) thrower();
   fatal("out of memory in operator new, and no libstdc++ to throw std::bad_alloc");
 }
 
 std::new_handler current_handler() {
-  HandlerFunction* getter = &std::get_new_handler;
-  if (getter == nullptr) getter = find<HandlerFunction>("_ZSt15get_new_handlerv");
+  auto* getter = find<std::new_handler()>(&std::get_new_handler, "_ZSt15get_new_handlerv");
   return getter != nullptr ? getter() : nullptr;
 }
 
@@ -84,18 +77,20 @@ void* new_aligned(std::size_t size, std::align_val_t alignment) {
 
 // The nothrow forms call the handler too, and catch what it throws. Catching needs libstdc++: its
 // own nothrow forms call the throwing ones above and do just that.
-HAK_COLD void* new_slow_nothrow(std::size_t size) {
-  void* p = malloc_slow(size);
+template <typename... Arguments>
+void* allocate_or_catch(void* p, const char* form, Arguments... arguments) {
   if (p != nullptr || current_handler() == nullptr) return p;
-  auto* catching = find<NothrowFunction>("_ZnwmRKSt9nothrow_t");
-  return catching != nullptr ? catching(size, kNothrow) : nullptr;
+  auto* catching = find<void*(Arguments..., const std::nothrow_t&)>(nullptr, form);
+  return catching != nullptr ? catching(arguments..., kNothrow) : nullptr;
+}
+
+HAK_COLD void* new_slow_nothrow(std::size_t size) {
+  return allocate_or_catch(malloc_slow(size), "_ZnwmRKSt9nothrow_t", size);
 }
 
 void* new_aligned_nothrow(std::size_t size, std::align_val_t alignment) {
-  void* p = aligned_no_errno(static_cast<std::size_t>(alignment), size);
-  if (p != nullptr || current_handler() == nullptr) return p;
-  auto* catching = find<AlignedNothrowFunction>("_ZnwmSt11align_val_tRKSt9nothrow_t");
-  return catching != nullptr ? catching(size, alignment, kNothrow) : nullptr;
+  return allocate_or_catch(aligned_no_errno(static_cast<std::size_t>(alignment), size),
+                           "_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment);
 }
 
 }  // namespace

@@ -87,9 +87,9 @@ void hook_system() {
   hooked.store(true, std::memory_order_release);
 }
 
-// After libc's own constructors, before the program's: the environment is there for sure.
+// After libc's own constructors, before the program's: the environment is there for sure. A malloc
+// before that finds defaults.
 __attribute__((constructor(101))) void at_load() {
-  // The options, as soon as libc has set up the environment. A malloc before that finds defaults.
   {
     const os::Locked locked(start_lock);
     config::load();

@@ -1,13 +1,11 @@
 // The slow door: malloc and free when the cache cannot serve. It alone dispatches to heaps, large
 // objects and everything optional.
 
-#include <cerrno>
-
+#include "hakmem/api/slow_door.hpp"
 #include "hakmem/api/entry.hpp"
 #include "hakmem/api/foreign.hpp"
 #include "hakmem/api/janitor.hpp"
 #include "hakmem/api/process.hpp"
-#include "hakmem/api/slow_door.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"
@@ -33,6 +31,21 @@ HAK_INLINE void free_of_slab(void* p, RegionId id) {
   const std::uint32_t slot = id ^ cache.tag;
   if (HAK_LIKELY(slot >= kSlots)) return outbox_add(cache.thread->outbox, p, id);
   if (!unified_cache_push(slot, p)) cache_overflow(slot, p);
+}
+
+// Whatever is no object of a slab in the first arena.
+HAK_NOINLINE void free_other(void* p) {
+  if (p == nullptr) return;
+  const RegionId id = region_id_anywhere(p);
+  if (owner_of(id) != 0) return free_of_slab(p, id);
+  if (id == kRegionLarge) return large_free(p);
+  if (id == kRegionInterior)
+    fatal_pointer("invalid pointer, into the middle of a large object:", p);
+  if (id == kRegionFreed) fatal_pointer("double free of a large object:", p);
+  if (arena_of(p) != nullptr) {
+    fatal_pointer("invalid pointer or double free, into memory that is free:", p);
+  }
+  foreign_free(p);
 }
 
 void* object_of_class(unsigned c) {
@@ -90,25 +103,6 @@ HAK_NOINLINE void* malloc_slow(std::size_t size) {
   return allocate_of_span(size, kMinAlignment).p;
 }
 
-namespace {
-
-// Whatever is no object of a slab in the first arena.
-HAK_NOINLINE void free_other(void* p) {
-  if (p == nullptr) return;
-  const RegionId id = region_id_anywhere(p);
-  if (owner_of(id) != 0) return free_of_slab(p, id);
-  if (id == kRegionLarge) return large_free(p);
-  if (id == kRegionInterior)
-    fatal_pointer("invalid pointer, into the middle of a large object:", p);
-  if (id == kRegionFreed) fatal_pointer("double free of a large object:", p);
-  if (arena_of(p) != nullptr) {
-    fatal_pointer("invalid pointer or double free, into memory that is free:", p);
-  }
-  foreign_free(p);
-}
-
-}  // namespace
-
 HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
   const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
@@ -118,8 +112,7 @@ HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
 
 HAK_COLD void* malloc_slow_errno(std::size_t size) {
   void* p = malloc_slow(size);
-  if (p == nullptr) errno = ENOMEM;
-  return p;
+  return p != nullptr ? p : fail_with(ENOMEM);
 }
 
 }  // namespace hakmem

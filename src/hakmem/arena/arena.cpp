@@ -168,6 +168,17 @@ void honour_limit(const Arena& growing, std::size_t frontier) {
   }
 }
 
+// Huge pages for what lies behind the frontier.
+void collapse_pages(Arena& arena, std::size_t old_end) {
+  if (config::huge_pages() != kHugePagesCollapsed) return;
+  // One run stays between: it may not be full yet.
+  for (; arena.collapsed + 2 * kHugePage <= old_end; arena.collapsed += kHugePage) {
+    char* run = arena.base + arena.collapsed;
+    if (os::resident_bytes(run, kHugePage) < kHugePage) continue;
+    os::advise(run, kHugePage, os::Advice::collapse);
+  }
+}
+
 }  // namespace
 
 bool GrowingArray::grow_to(std::size_t count, std::size_t step_bytes, std::size_t capacity) {
@@ -216,21 +227,6 @@ bool arena_add(std::size_t regions) {
   arena_count.store(index + 1, std::memory_order_release);
   return true;
 }
-
-namespace {
-
-// Huge pages for what lies behind the frontier.
-void collapse_pages(Arena& arena, std::size_t old_end) {
-  if (config::huge_pages() != kHugePagesCollapsed) return;
-  // One run stays between: it may not be full yet.
-  for (; arena.collapsed + 2 * kHugePage <= old_end; arena.collapsed += kHugePage) {
-    char* run = arena.base + arena.collapsed;
-    if (os::resident_bytes(run, kHugePage) < kHugePage) continue;
-    os::advise(run, kHugePage, os::Advice::collapse);
-  }
-}
-
-}  // namespace
 
 bool arena_advance(Arena& arena, std::size_t frontier) {
   if (frontier > arena.regions) return false;

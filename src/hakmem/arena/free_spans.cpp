@@ -13,13 +13,10 @@ constinit std::atomic<std::size_t> dirty_regions{0};
 
 namespace {
 
-void add_dirty(std::ptrdiff_t regions) {
-  dirty_regions.store(
-      dirty_regions.load(std::memory_order_relaxed) + static_cast<std::size_t>(regions),
-      std::memory_order_relaxed);
+void add_dirty(std::size_t regions) {
+  dirty_regions.store(dirty_regions.load(std::memory_order_relaxed) + regions,
+                      std::memory_order_relaxed);
 }
-
-// ---- free spans --------------------------------------------------------------------------------
 
 Descriptor* last_of(Descriptor* head) { return head + (head->regions - 1); }
 
@@ -27,34 +24,12 @@ SpanTree& tree_of(const Descriptor* head) {
   return head->dirty ? dirty_spans : head->reserved ? reserved_spans : clean_spans;
 }
 
-}  // namespace
-
-void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
-               AgeQueue::Place place, bool reserved) {
-  head->regions = static_cast<std::uint32_t>(regions);
-  Descriptor* last = last_of(head);
-  last->regions = head->regions;
-  last->arena = head->arena;
-  head->is_free = last->is_free = true;
-  head->dirty = dirty;
-  head->reserved = reserved;
-  head->free.since = since;
-  tree_of(head).insert(head);
-  free_regions += regions;
-  if (dirty) {
-    if (since != kNever) waiting.insert(head, place);
-    add_dirty(static_cast<std::ptrdiff_t>(regions));
-  }
-}
-
-namespace {
-
 void make_busy(Descriptor* head) {
   tree_of(head).remove(head);
   free_regions -= head->regions;
   if (head->dirty) {
     if (head->free.since != kNever) waiting.remove(head);
-    add_dirty(-static_cast<std::ptrdiff_t>(head->regions));
+    add_dirty(0 - std::size_t{head->regions});
   }
   head->is_free = last_of(head)->is_free = false;
 }
@@ -86,7 +61,40 @@ bool has_age_of(const Descriptor* other, std::uint64_t since, std::size_t region
   return other_is_older ? other->regions >= regions : other->regions > regions;
 }
 
+std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t alignment) {
+  const std::size_t first = address_of(arena.base) >> kRegionShift;
+  return align_up(first + region, alignment) - first;
+}
+
+Descriptor* take_frontier_of(Arena& arena, std::size_t regions, std::size_t alignment) {
+  const std::size_t old_frontier = arena.frontier;
+  const std::size_t region = aligned_region(arena, old_frontier, alignment);
+  if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
+  if (region > old_frontier) {
+    insert_coalesced(busy_span(arena, old_frontier, region - old_frontier), false, 0);
+  }
+  return busy_span(arena, region, regions);
+}
+
 }  // namespace
+
+void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t since,
+               AgeQueue::Place place, bool reserved) {
+  head->regions = static_cast<std::uint32_t>(regions);
+  Descriptor* last = last_of(head);
+  last->regions = head->regions;
+  last->arena = head->arena;
+  head->is_free = last->is_free = true;
+  head->dirty = dirty;
+  head->reserved = reserved;
+  head->free.since = since;
+  tree_of(head).insert(head);
+  free_regions += regions;
+  if (dirty) {
+    if (since != kNever) waiting.insert(head, place);
+    add_dirty(regions);
+  }
+}
 
 Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since) {
   const Arena& arena = arena_of(head);
@@ -132,17 +140,6 @@ Descriptor* busy_span(const Arena& arena, std::size_t region, std::size_t region
   return head;
 }
 
-namespace {
-
-// ---- allocation --------------------------------------------------------------------------------
-
-std::size_t aligned_region(const Arena& arena, std::size_t region, std::size_t alignment) {
-  const std::size_t first = address_of(arena.base) >> kRegionShift;
-  return align_up(first + region, alignment) - first;
-}
-
-}  // namespace
-
 Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const bool dirty = span->dirty;
   const bool reserved = span->reserved;
@@ -174,20 +171,6 @@ Descriptor* take_fit(SpanTree& tree, std::size_t regions, std::size_t alignment)
   }
   return nullptr;
 }
-
-namespace {
-
-Descriptor* take_frontier_of(Arena& arena, std::size_t regions, std::size_t alignment) {
-  const std::size_t old_frontier = arena.frontier;
-  const std::size_t region = aligned_region(arena, old_frontier, alignment);
-  if (region > arena.regions || !arena_advance(arena, region + regions)) return nullptr;
-  if (region > old_frontier) {
-    insert_coalesced(busy_span(arena, old_frontier, region - old_frontier), false, 0);
-  }
-  return busy_span(arena, region, regions);
-}
-
-}  // namespace
 
 Descriptor* take_frontier(std::size_t regions, std::size_t alignment) {
   for (Arena& arena : arenas_so_far()) {

@@ -118,8 +118,7 @@ void bound_waste() {
 
 // Whether so many more bytes may be resident, as far as that is known here. There is a limit.
 HAK_COLD bool within_limit(std::size_t bytes) {
-  std::size_t regions = 0;
-  for (const Arena& arena : arenas_so_far()) regions += arena.frontier;
+  const std::size_t regions = regions_ever_used.load(std::memory_order_relaxed);
   const std::size_t clean = free_regions - dirty_regions.load(std::memory_order_relaxed);
   const std::size_t given_back = bytes_given_back.load(std::memory_order_relaxed);
   const std::size_t sum = bytes + ((regions - clean) << kRegionShift) + metadata_bytes();

@@ -16,11 +16,3 @@ extern constinit AbortHook* before_abort;
 [[noreturn]] void fatal(const char* what);
 
 }  // namespace hakmem
-
-// An invariant of our own, checked in debug builds.
-#ifdef NDEBUG
-#define HAK_ASSERT(condition) static_cast<void>(0)
-#else
-#define HAK_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::hakmem::fatal("assertion failed: " #condition))
-#endif

@@ -1,8 +1,8 @@
-// Compiler attributes and the constants of the machine that every layer may know.
+// Compiler attributes, constants of the machine, and errno: what every layer may know.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
-#include <cstdint>
 
 #define HAK_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define HAK_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)
@@ -32,6 +32,12 @@
 #endif
 
 namespace hakmem {
+
+// Errno is after its life what it was before.
+struct KeepErrno {
+  const int saved = errno;
+  ~KeepErrno() { errno = saved; }
+};
 
 inline constexpr std::size_t kCacheLine = 64;
 

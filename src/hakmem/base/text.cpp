@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <cerrno>
+#include "hakmem/base/platform.hpp"
 
 namespace hakmem {
 
@@ -36,18 +36,6 @@ Text& Text::add_pointer(const void* p) {
   return *this;
 }
 
-Text& Text::add_padded(std::string_view words, unsigned width) {
-  const std::size_t start = length_;
-  add(words);
-  while (length_ < start + width && length_ < sizeof buffer_) put(' ');
-  return *this;
-}
-
-Text& Text::clear() {
-  length_ = 0;
-  return *this;
-}
-
 const char* parse_decimal(const char* text, std::uint64_t& value) {
   value = 0;
   const char* c = text;
@@ -60,13 +48,12 @@ const char* parse_decimal(const char* text, std::uint64_t& value) {
 }
 
 void write_all(int fd, std::string_view words) {
-  const int saved = errno;
+  const KeepErrno keep;
   while (!words.empty()) {
     const ssize_t n = ::write(fd, words.data(), words.size());
     if (n <= 0 && errno != EINTR) break;
     if (n > 0) words.remove_prefix(static_cast<std::size_t>(n));
   }
-  errno = saved;
 }
 
 }  // namespace hakmem

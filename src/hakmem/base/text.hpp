@@ -19,8 +19,6 @@ class Text {
   Text& add(std::string_view words);
   Text& add_number(std::uint64_t value, unsigned width = 0);  // right-aligned in `width` columns
   Text& add_pointer(const void* p);                           // 0x and hexadecimal digits
-  Text& add_padded(std::string_view words, unsigned width);   // left-aligned in `width` columns
-  Text& clear();
 
   // Valid as long as the text is, and not changed.
   std::string_view view() const { return {buffer_, length_}; }

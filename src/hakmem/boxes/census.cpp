@@ -29,9 +29,7 @@ Census take_census() {
     }
     census.waiting_bytes += heap_waiting_bytes(heap);
     for (const Descriptor* segment : heap->segments) {
-      if (segment != nullptr) {
-        census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
-      }
+      if (segment != nullptr) census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
     }
   });
   return census;

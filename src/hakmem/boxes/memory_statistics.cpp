@@ -5,30 +5,12 @@
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/front/states.hpp"
 #include "hakmem/heap/registry.hpp"
-#include "hakmem/large/large.hpp"
 #include "hakmem/os/memory.hpp"
 
 namespace hakmem {
 namespace {
 
 std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
-
-// Parts are cut off a whole. While other threads work the parts are counted at different moments:
-// whatever they are then, they add up.
-class Whole {
- public:
-  explicit Whole(std::size_t bytes) : rest_(bytes) {}
-
-  std::size_t cut(std::size_t part) {
-    part = std::min(part, rest_);
-    rest_ -= part;
-    return part;
-  }
-  std::size_t rest() const { return rest_; }
-
- private:
-  std::size_t rest_;
-};
 
 struct SlabTotals {
   std::size_t bytes;
@@ -68,14 +50,22 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   s.mapped = spans.mapped;
   s.committed = objects + spans.metadata;
   s.metadata = spans.metadata;
-  Whole whole(objects);
-  s.purged = whole.cut(spans.clean + spans.ahead + punched);
-  s.dirty = whole.cut(spans.dirty);
-  const std::size_t out = whole.cut(slabs.out + large);
+  // Parts are cut off a whole. While other threads work the parts are counted at different moments:
+  // whatever they are then, they add up.
+  std::size_t rest = objects;
+  const auto cut = [&rest](std::size_t part) {
+    part = std::min(part, rest);
+    rest -= part;
+    return part;
+  };
+  s.purged = cut(spans.clean + spans.ahead + punched);
+  s.dirty = cut(spans.dirty);
+  const std::size_t out = cut(slabs.out + large);
   s.cached = std::min(cached, out);
   s.live = out - s.cached;
-  s.free = whole.cut(less(slabs.bytes + punched_slack, slabs.out + slabs.slack + punched) + census.segment_bytes);
-  s.slack = whole.rest();
+  s.free = cut(less(slabs.bytes + punched_slack, slabs.out + slabs.slack + punched) +
+               census.segment_bytes);
+  s.slack = rest;
   s.punched = punched;
   s.metadata_resident = spans.metadata_resident;
   s.heaps = heap_count() + shared_heap_count();

@@ -6,17 +6,11 @@
 namespace hakmem {
 namespace {
 
-constexpr const char* kBandNames[kBands + 1] = {"C0    1..16", "C1   17..32",  "C2   33..64",
-                                                "C3  65..128", "C4 129..256",  "C5 257..384",
-                                                "C6 385..512", "C7 513..1024", "larger"};
-
+// All of one width, as are the sizes.
+constexpr const char* kBandNames[kBands + 1] = {"C0    1..16 ", "C1   17..32 ", "C2   33..64 ",
+                                                "C3  65..128 ", "C4 129..256 ", "C5 257..384 ",
+                                                "C6 385..512 ", "C7 513..1024", "larger      "};
 constexpr unsigned kLabelWidth = 12;
-
-Text labelled(const char* label) {
-  Text line;
-  line.add_padded(label, kLabelWidth);
-  return line;
-}
 
 // Sizes of the second family, which are aligned to themselves, are marked with an @.
 Text labelled_size(unsigned c) {
@@ -26,9 +20,7 @@ Text labelled_size(unsigned c) {
 }
 
 void print_row(int fd, Text line, const ClassSums& s) {
-  for (const CounterName& counter : kCounterNames) {
-    line.add_number(s.counters.*counter.value, 11);
-  }
+  for (const CounterName& counter : kCounterNames) line.add_number(s.counters.*counter.value, 11);
   line.add_number(s.slabs, 8).add_number(s.slab_bytes >> 10, 10).add_number(s.out_bytes >> 10, 10);
   line.add("\n").write_to(fd);
 }
@@ -44,25 +36,25 @@ void print_memory(int fd, const Census& census) {
   const auto add_part = [](Text& line, const char* words, std::size_t bytes) {
     line.add(words).add_number(bytes >> 10);
   };
-  Text line;
-  add_part(line, "memory, KiB: mapped ", s.mapped);
-  add_part(line, " = committed ", s.committed);
-  add_part(line, " + reserved ", s.mapped - s.committed);
-  line.add("\n").write_to(fd);
-  line.clear();
-  add_part(line, "committed = live ", s.live);
-  add_part(line, " + cached ", s.cached);
-  add_part(line, " + free ", s.free);
-  add_part(line, " + slack ", s.slack);
-  add_part(line, " + dirty ", s.dirty);
-  add_part(line, " + purged ", s.purged);
-  add_part(line, " + metadata ", s.metadata);
-  line.add("\n").write_to(fd);
-  line.clear();
-  add_part(line, "of purged, inside slabs ", s.punched);
-  add_part(line, "; of metadata, resident ", s.metadata_resident);
-  line.add("\nheaps ").add_number(s.heaps).add(", spans given back ").add_number(s.purges);
-  line.add(", memory system calls ").add_number(s.memory_calls).add("\n").write_to(fd);
+  Text whole;
+  add_part(whole, "memory, KiB: mapped ", s.mapped);
+  add_part(whole, " = committed ", s.committed);
+  add_part(whole, " + reserved ", s.mapped - s.committed);
+  whole.add("\n").write_to(fd);
+  Text parts;
+  add_part(parts, "committed = live ", s.live);
+  add_part(parts, " + cached ", s.cached);
+  add_part(parts, " + free ", s.free);
+  add_part(parts, " + slack ", s.slack);
+  add_part(parts, " + dirty ", s.dirty);
+  add_part(parts, " + purged ", s.purged);
+  add_part(parts, " + metadata ", s.metadata);
+  parts.add("\n").write_to(fd);
+  Text rest;
+  add_part(rest, "of purged, inside slabs ", s.punched);
+  add_part(rest, "; of metadata, resident ", s.metadata_resident);
+  rest.add("\nheaps ").add_number(s.heaps).add(", spans given back ").add_number(s.purges);
+  rest.add(", memory system calls ").add_number(s.memory_calls).add("\n").write_to(fd);
 }
 
 void print_contention(int fd) {
@@ -95,9 +87,9 @@ void print_statistics(int fd) {
     add(all, sums);
   }
   for (unsigned band = 0; band <= kBands; ++band) {
-    print_row(fd, labelled(kBandNames[band]), bands[band]);
+    print_row(fd, Text().add(kBandNames[band]), bands[band]);
   }
-  print_row(fd, labelled("all"), all);
+  print_row(fd, Text().add("all         "), all);
   print_memory(fd, census);
   print_contention(fd);
 }

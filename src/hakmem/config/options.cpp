@@ -21,9 +21,7 @@ constexpr std::size_t kLongestShown = 79;
 
 constexpr Values defaults_of(Profile profile) {
   Values result{};
-  for (std::size_t i = 0; i < kOptionCount; ++i) {
-    result.value[i] = option_default(i, profile);
-  }
+  for (std::size_t i = 0; i < kOptionCount; ++i) result.value[i] = option_default(i, profile);
   result.profile = profile;
   return result;
 }

@@ -13,8 +13,6 @@ constexpr Cache fresh_cache() {
   // Never written through: a full array takes no push, an empty one no pop.
   for (auto& word : c.words) word = const_cast<void**>(hakmem_empty_array);
   c.tag = kUnmatchableTag;
-  c.phase = Cache::Phase::fresh;
-  c.thread = nullptr;
   return c;
 }
 

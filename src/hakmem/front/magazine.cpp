@@ -30,9 +30,7 @@ constexpr unsigned kVisitsPerLook = 16;    // one class is looked at for idlenes
 constexpr unsigned kVisitsPerFlush = 256;  // what the outbox holds is sent off, full or not
 
 struct Policy {
-  unsigned first_capacity;
-  unsigned first_batch;
-  unsigned most_batch;
+  unsigned first_capacity, first_batch, most_batch;
 };
 
 // C7 ULTRA starts with larger batches than its size would give it.
@@ -116,13 +114,17 @@ void lay_null(Magazine& m, unsigned slot) {
   }
 }
 
-void lay_wires(std::uint64_t now) {
+// Reads the clock, and lays wires in all arrays when it is time. 0: no memory waits.
+std::uint64_t tick() {
   ThreadState& t = *cache.thread;
-  if (now - t.wired_at < kWireMilliseconds) return;
+  const std::uint64_t now = shelf_tick(t.shelf);
+  t.waiting = now != 0;
+  if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
   t.wired_at = now;
   t.was_busy = t.busy;
   t.busy = false;
   for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
+  return now;
 }
 
 // ---- the size of the arrays --------------------------------------------------------------------
@@ -200,9 +202,8 @@ std::size_t budget() {
 // What the next refill asks for.
 unsigned batch_of(const Magazine& m, unsigned c) {
   const std::uint64_t fixed = config::carve_batch();
-  return fixed == 0
-             ? m.batch
-             : static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
+  if (fixed == 0) return m.batch;
+  return static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
 }
 
 // Doubles an array, within the class's bound and the thread's budget.
@@ -247,10 +248,8 @@ void shed() {
 // A wire was met. True: it is to be laid again.
 bool trip() {
   ThreadState& t = *cache.thread;
-  const std::uint64_t now = shelf_tick(t.shelf);
-  t.waiting = now != 0;
+  const std::uint64_t now = tick();
   if (now == 0) return false;
-  lay_wires(now);
   t.trips = t.tripped_at == now ? t.trips + 1 : 0;
   t.tripped_at = now;
   t.busy |= t.trips >= kTripsPerTick;
@@ -283,11 +282,7 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  if (++t.visits % kVisitsPerTick == 0) {
-    const std::uint64_t now = shelf_tick(t.shelf);
-    t.waiting = now != 0;
-    if (now != 0) lay_wires(now);
-  }
+  if (++t.visits % kVisitsPerTick == 0) tick();
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);

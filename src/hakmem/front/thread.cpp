@@ -45,12 +45,8 @@ void detach(Cache::Phase next) {
     // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
     const bool warm = next == Cache::Phase::gone && heap != nullptr &&
                       state->budget_used <= kMostKept && kept_count() < config::warm_heaps();
-    if (warm) {
-      heap_park_with(heap, state);
-    } else {
-      release(state, heap);
-      if (heap != nullptr) heap_park(heap);
-    }
+    if (!warm) release(state, heap);
+    if (heap != nullptr) heap_park(heap, warm ? state : nullptr);
   }
   cache.phase = next;
 }

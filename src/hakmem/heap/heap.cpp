@@ -210,18 +210,15 @@ void heaps_trim_idle() {
   }
 }
 
-void heap_park(Heap* heap) {
+void heap_park(Heap* heap, void* kept) {
   heap->door.lock();
-  trim_inside(heap);
+  if (kept == nullptr) {
+    trim_inside(heap);
+  } else {
+    heap_drain(heap, kDrainAll);
+  }
   leave(heap);
   config::delay_point();
-  registry_park(heap);
-}
-
-void heap_park_with(Heap* heap, void* kept) {
-  heap->door.lock();
-  heap_drain(heap, kDrainAll);
-  leave(heap);
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

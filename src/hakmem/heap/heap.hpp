@@ -69,11 +69,9 @@ Heap* heap_acquire_parked();
 // A parked heap that has a cache, or null.
 Heap* heap_acquire_kept();
 
-// Lets go of a heap: drains it, frees what is empty, and leaves it for the next thread.
-void heap_park(Heap* heap);
-
-// Lets go of a heap as it is, with its thread's cache.
-void heap_park_with(Heap* heap, void* kept);
+// Lets go of a heap and leaves it for the next thread: as it is with its thread's cache, if that is
+// kept; else without what is empty.
+void heap_park(Heap* heap, void* kept = nullptr);
 
 // Takes up to `count` objects of a class. They are written below `end` (end[-1], end[-2], ...) so
 // that an array popped from its end gives ascending addresses. Returns how many; 0: no memory.

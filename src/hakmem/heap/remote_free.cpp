@@ -78,9 +78,9 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
 
 void outbox_relieve(Outbox& outbox) {
   if (outbox.hand % Outbox::kParcels == 0) memory_tick();  // a thread may live on frees alone
-  for (const unsigned end = outbox.hand + kPlacesAtOnce; outbox.hand != end; ++outbox.hand) {
-    send_off(outbox, outbox.parcels[outbox.hand % Outbox::kParcels]);
-  }
+  do {
+    send_off(outbox, outbox.parcels[outbox.hand++ % Outbox::kParcels]);
+  } while (outbox.hand % kPlacesAtOnce != 0 || outbox.charge >= Outbox::kMostCharge);
 }
 
 void outbox_flush(Outbox& outbox) {

@@ -6,7 +6,6 @@
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/magazine.hpp"
-#include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
@@ -103,12 +102,8 @@ void choose_start(Descriptor* head, std::size_t size, std::size_t alignment) {
 }
 
 Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignment, Heap* heap) {
-  head->large.moved_start = false;
+  head->large = LargeState{};
   choose_start(head, size, alignment);
-  head->large.heap = 0;
-  head->large.apart = nullptr;
-  head->large.copied_at = 0;
-  head->large.bytes = 0;
   set_usable(head);
   tiny_region_id_write_header(head, kRegionLarge, kRegionInterior);
   if (heap != nullptr) enlist(heap, head);

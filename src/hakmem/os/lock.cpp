@@ -4,8 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace hakmem::os {
 
 constinit thread_local bool holds_every_lock HAK_TLS_MODEL = false;
@@ -28,9 +26,8 @@ void pause_briefly() {
 }
 
 void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
-  const int saved = errno;
+  const KeepErrno keep;
   syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
-  errno = saved;
 }
 
 }  // namespace

@@ -27,8 +27,6 @@ std::uint64_t contended_acquisitions(LockKind kind);
 class Lock {
  public:
   constexpr explicit Lock(LockKind kind = LockKind::door) : kind_(kind) {}
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
 
   // Acquire: what the last holder wrote is seen.
   void lock() {
@@ -73,7 +71,6 @@ class Locked {
   explicit Locked(Lock& lock) : lock_(lock) { lock_.lock(); }
   ~Locked() { lock_.unlock(); }
   Locked(const Locked&) = delete;
-  Locked& operator=(const Locked&) = delete;
 
  private:
   Lock& lock_;

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 
 #include "hakmem/base/bits.hpp"
+#include "hakmem/base/platform.hpp"
 
 namespace hakmem::os {
 namespace {
@@ -19,17 +19,6 @@ std::size_t the_page_size = 0;
 // Both are counters nobody orders anything by: relaxed.
 std::atomic<std::uint64_t> calls{0};
 std::atomic<std::uint64_t> calls_until_failure{0};
-
-class KeepErrno {
- public:
-  KeepErrno() : saved_(errno) {}
-  ~KeepErrno() { errno = saved_; }
-  KeepErrno(const KeepErrno&) = delete;
-  KeepErrno& operator=(const KeepErrno&) = delete;
-
- private:
-  int saved_;
-};
 
 // Counts a call; false when a test wants it to fail.
 bool may_call() {

@@ -1,16 +1,14 @@
 #include "hakmem/os/system.hpp"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <bit>
-#include <cerrno>
 
 #include "hakmem/base/bits.hpp"
+#include "hakmem/base/platform.hpp"
 
 namespace hakmem::os {
 
@@ -18,22 +16,6 @@ std::size_t address_space_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   return limit.rlim_cur;
-}
-
-bool strict_overcommit() {
-  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
-  if (answer.load(std::memory_order_relaxed) == 0) {
-    const int saved = errno;
-    char mode = '0';
-    const int file = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
-    if (file >= 0) {
-      if (read(file, &mode, 1) != 1) mode = '0';
-      close(file);
-    }
-    errno = saved;
-    answer.store(mode == '2' ? 1 : 2, std::memory_order_relaxed);
-  }
-  return answer.load(std::memory_order_relaxed) == 1;
 }
 
 std::size_t address_space_size() {
@@ -49,7 +31,7 @@ std::uint64_t coarse_milliseconds() {
 }
 
 void pause_microseconds(unsigned microseconds) {
-  const int saved = errno;
+  const KeepErrno keep;
   constexpr unsigned kSecond = 1000000;
   const timespec time{microseconds / kSecond, static_cast<long>(microseconds % kSecond) * 1000};
   if (microseconds == 0) {
@@ -57,7 +39,6 @@ void pause_microseconds(unsigned microseconds) {
   } else {
     nanosleep(&time, nullptr);
   }
-  errno = saved;
 }
 
 void pause_at_random(std::uint64_t once_in) {

@@ -5,10 +5,6 @@
 //   class 44..49    powers of two from 128 B to 4 KiB, each object aligned to its size:
 //                   the second family, for alignments above 64
 //
-// The bands C0..C7 name the classes up to 1024 B, as the statistics show them:
-//
-//   C0 1..16  C1 17..32  C2 33..64  C3 65..128  C4 129..256  C5 257..384  C6 385..512  C7 513..1024
-//
 // A class is known to the fast path by its *slot*, the place of its two words in the thread's
 // cache, whose lines hold four tops and then four limits: 0..3, 8..11, 16..19, ...
 #pragma once
@@ -124,7 +120,7 @@ constexpr unsigned class_of_aligned(std::size_t size, std::size_t alignment) {
          static_cast<unsigned>(std::countr_zero(kLeastAlignedClass));
 }
 
-// The band C0..C7 of a class; kBands for larger ones.
+// The band C0..C7 of a class, by which statistics sum those up to 1024 B; kBands for larger ones.
 constexpr unsigned band_of_class(unsigned c) {
   const std::uint32_t size = kSizeClasses[c].size;
   if (size > kMaxTiny) return kBands;

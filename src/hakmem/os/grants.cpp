@@ -1,15 +1,16 @@
-// What the process's control groups grant (cgroup v2, v1, or both).
+// How much memory the system grants: by control groups (v2, v1, or both), and by overcommitting.
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
+#include "hakmem/base/platform.hpp"
 #include "hakmem/base/text.hpp"
 #include "hakmem/os/system.hpp"
 
@@ -91,13 +92,21 @@ std::size_t limit_of(const char* groups, const char* root) {
 
 }  // namespace
 
+bool strict_overcommit() {
+  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
+  if (answer.load(std::memory_order_relaxed) == 0) {
+    const KeepErrno keep;
+    const bool strict = number_in({"/proc/sys/vm/overcommit_memory"}) == 2;
+    answer.store(strict ? 1 : 2, std::memory_order_relaxed);
+  }
+  return answer.load(std::memory_order_relaxed) == 1;
+}
+
 std::size_t cgroup_memory_limit(const char* membership, const char* root) {
-  const int saved = errno;
+  const KeepErrno keep;
   char groups[4096];
   read_file(membership, groups);
-  const std::size_t limit = limit_of(groups, root);
-  errno = saved;
-  return limit;
+  return limit_of(groups, root);
 }
 
 }  // namespace hakmem::os
