@@ -163,7 +163,7 @@ TEST(Statistics, PagesOfTheSlackThatWentAreNotMissingElsewhere) {
       const SizeClass& k = kSizeClasses[c];
       if (k.size > kMaxSlabOnly) continue;
       hak_heap_t* heap = hak_heap_new();
-      hak_heap_malloc(heap, k.size);
+      ASSERT_NE(hak_heap_malloc(heap, k.size), nullptr);
       const hak_stats_t before = stats();
       const std::size_t gone = holes_punch_all();
       const hak_stats_t after = stats();
