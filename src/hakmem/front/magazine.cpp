@@ -356,10 +356,11 @@ void cache_overflow(unsigned slot, void* p) {
   if (memory_waits) lay_null(m, slot);
 }
 
-bool cache_reserve(std::size_t& reserved) {
+bool cache_reserve(std::size_t& reserved, std::size_t least) {
   const std::size_t most = budget();
   const std::size_t more = reserved != 0 ? reserved : most / kFirstReserve;
-  if (reserved + more > most / kReserve || !make_room(more, more, most)) return false;
+  if (std::max(reserved + more, least) > most / kReserve || more == 0) return false;
+  if (!make_room(more, more, most)) return false;
   reserved += more;
   cache.thread->budget_used += more;
   return true;

@@ -69,8 +69,9 @@ void* cache_refill(unsigned slot);
 void cache_overflow(unsigned slot, void* p);
 
 // Doubles the part of the thread's budget that is reserved for something else than arrays, which
-// may have to make room. False: there is not enough. cache_release gives it up.
-bool cache_reserve(std::size_t& reserved);
+// may have to make room. False: there is not enough, or there cannot be `least` bytes of it.
+// cache_release gives it up.
+bool cache_reserve(std::size_t& reserved, std::size_t least);
 void cache_release(std::size_t& reserved);
 
 // Returns all the thread's arrays hold, its outbox and its shelf.

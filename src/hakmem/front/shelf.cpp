@@ -80,11 +80,11 @@ bool all_wanted(const Shelf& shelf) {
   return true;
 }
 
-bool grow(Shelf& shelf) {
+bool grow(Shelf& shelf, std::size_t bytes) {
   // Budgets are divided by the number of heaps: who has none would have one for itself.
   if (!all_wanted(shelf) || !thread_take_heap()) return false;
   const bool is_first = shelf.most == 0;
-  if (!cache_reserve(shelf.most)) return false;
+  if (!cache_reserve(shelf.most, bytes)) return false;
   if (is_first) {
     shelves.fetch_add(1, std::memory_order_relaxed);
     shelf.looked_at = os::coarse_milliseconds();
@@ -95,7 +95,7 @@ bool grow(Shelf& shelf) {
 // A full shelf grows where all of it is wanted, and else is tidied now and then.
 HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
   if (config::limit() != 0 || config::purge_delay() == 0) return false;
-  if (!grow(shelf)) {
+  if (!grow(shelf, bytes)) {
     if (shelf.visits - shelf.tidied_at < kVisitsPerTidying) return false;
     give_back_all_but(shelf, shelf.wanted);
   }
@@ -181,15 +181,14 @@ std::uint64_t shelf_tick(Shelf& shelf) {
   return bytes_on(shelf) >= kWorthComing ? now : tick;
 }
 
-void shelf_tidy(Shelf& shelf) {
-  if (const Inside inside(shelf); inside) give_back_all_but(shelf, shelf.wanted);
-}
-
 void shelf_clear(Shelf& shelf) {
-  for (;;) {
-    if (const Inside inside(shelf); inside) return give_back_all_but(shelf, 0);
-    os::pause_microseconds(0);
+  {
+    // Others are inside only while they hold this lock. Release and acquire: by the lock.
+    const os::Locked locked(states_lock());
+    shelf.taken.store(true, std::memory_order_relaxed);
   }
+  give_back_all_but(shelf, 0);
+  shelf.taken.store(false, std::memory_order_release);
 }
 
 void shelves_tick(std::uint64_t now) {

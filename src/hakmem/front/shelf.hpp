@@ -18,8 +18,8 @@ namespace hakmem {
 struct Shelf {
   static constexpr std::size_t kLongest = 16;  // regions
 
-  // Somebody is at work on the first three: the thread, for a few instructions as a rule, or one
-  // that empties the shelves of those that sleep. Nobody waits for it but a thread that ends.
+  // Somebody is at work on the first three: the thread, or one that empties the shelves of those
+  // that sleep, for a few instructions as a rule. Who finds it set does without the shelf.
   std::atomic<bool> taken;
   Descriptor* spans[kLongest + 1];  // by length, linked by large.next, the last freed first
   std::atomic<std::size_t> bytes;   // of the objects that they were; a hint for others: relaxed
@@ -45,8 +45,7 @@ bool shelf_put(Shelf& shelf, Descriptor* head);
 // purge delay, and says the time also while much is on the shelf.
 std::uint64_t shelf_tick(Shelf& shelf);
 
-// Gives back the spans of all lengths that were not wanted since the last time; or all.
-void shelf_tidy(Shelf& shelf);
+// Gives back all of it.
 void shelf_clear(Shelf& shelf);
 
 // Empties the shelves of threads that have not ticked for two purge delays; or of all threads.

@@ -77,16 +77,18 @@ HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
 }
 
 void outbox_relieve(Outbox& outbox) {
-  if (outbox.hand % Outbox::kParcels == 0) memory_tick();  // a thread may live on frees alone
-  do {
+  for (unsigned i = 0; i < Outbox::kParcels; ++i) {
+    if (outbox.hand % Outbox::kParcels == 0) memory_tick();  // a thread may live on frees alone
     send_off(outbox, outbox.parcels[outbox.hand++ % Outbox::kParcels]);
-  } while (outbox.hand % kPlacesAtOnce != 0 || outbox.charge >= Outbox::kMostCharge);
+    if (outbox.hand % kPlacesAtOnce == 0 && outbox.charge < Outbox::kMostCharge) return;
+  }
 }
 
 void outbox_flush(Outbox& outbox) {
   if (outbox.charge == 0) return;
   memory_tick();
   for (Parcel& place : outbox.parcels) send_off(outbox, place);
+  outbox.charge = 0;  // whatever a program's misuse made of it
 }
 
 unsigned heap_drain(Heap* heap, unsigned slabs) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,14 +22,15 @@ constexpr std::size_t kLongestPath = 1024;
 // v1 says "no limit" by a number of nearly 2^63.
 constexpr std::size_t kNoLimit = SIZE_MAX / 4;
 
-// What the file holds, as far as it fits, ended by a 0. Empty when it cannot be read.
+// What the file holds, as far as it fits, ended by a 0. Empty when it cannot be read. By libc's
+// functions of these names a thread may be cancelled, which must not happen in malloc and free.
 template <std::size_t kSize>
 void read_file(const char* path, char (&text)[kSize]) {
   text[0] = '\0';
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
-  const ssize_t length = read(fd, text, kSize - 1);
-  close(fd);
+  const long length = syscall(SYS_read, fd, text, kSize - 1);
+  syscall(SYS_close, fd);
   text[length > 0 ? length : 0] = '\0';
 }
 

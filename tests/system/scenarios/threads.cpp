@@ -317,3 +317,33 @@ SCENARIO(fork_amid_threads_and_exit) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
 }
+
+// A thread that is to be cancelled is not while it is inside malloc or free, whatever those do
+// there (reading what a control group grants, for one).
+SCENARIO(no_call_is_a_cancellation_point) {
+  pthread_t thread;
+  const auto work = [](void* reached) -> void* {
+    pthread_cancel(pthread_self());
+    for (const std::size_t size : {100u, 30000u, 120000u, 3u << 20, 40u << 20}) {
+      std::vector<void*> objects(20);
+      for (void*& p : objects) {
+        p = std::malloc(size);
+        if (p != nullptr) std::memset(p, 1, size);
+      }
+      void* p = std::malloc(size);
+      for (std::size_t grown = size; grown < 4 * size; grown += grown / 2) {
+        p = std::realloc(opaque(p), grown);
+      }
+      std::free(p);
+      for (void* each : objects) std::free(each);
+    }
+    malloc_trim(0);
+    *static_cast<bool*>(reached) = true;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+    return nullptr;
+  };
+  bool reached = false;
+  REQUIRE(pthread_create(&thread, nullptr, work, &reached) == 0);
+  REQUIRE(pthread_join(thread, nullptr) == 0);
+  REQUIRE(reached);
+}
