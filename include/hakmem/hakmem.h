@@ -72,8 +72,9 @@ HAK_EXPORT size_t hak_usable_size(const void* p);
 HAK_EXPORT size_t hak_good_size(size_t size);
 
 /* Gives memory back to the system: flushes the calling thread's cache and returns what is free in
- * its heap and in parked heaps. With `force`, memory that waits to be reused goes too.
- * Returns the number of bytes returned to the system. */
+ * its heap and in parked heaps. With `force`, memory that waits to be reused goes too, and so do
+ * the large objects that other threads freed and keep for their next ones. Returns the number of
+ * bytes returned to the system. */
 HAK_EXPORT size_t hak_collect(bool force);
 
 /* For a thread that will be idle for a while: everything that its cache holds goes back, its own

@@ -81,7 +81,8 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
   void* moved = entry_malloc(size, heap);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
-  id == kRegionLarge&& size > usable ? large_free_moved(p) : deallocate(p);
+  const bool large_grew = id == kRegionLarge && size > usable;
+  large_grew ? large_free_moved(p) : deallocate(p);
   return moved;
 }
 

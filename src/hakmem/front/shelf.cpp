@@ -142,6 +142,8 @@ void shelf_visit(Shelf& shelf) {
 
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
   if (regions > Shelf::kLongest) return nullptr;
+  shelf.wanted |= 1u << regions;
+  if (shelf.most == 0) return nullptr;
   const std::size_t longest = std::min(regions + regions / 4, Shelf::kLongest);
   const Inside inside(shelf);
   if (!inside) return nullptr;
@@ -182,6 +184,7 @@ std::uint64_t shelf_tick(Shelf& shelf) {
 }
 
 void shelf_clear(Shelf& shelf) {
+  if (shelf.most == 0) return;  // as of most threads that end
   {
     // Others are inside only while they hold this lock. Release and acquire: by the lock.
     const os::Locked locked(states_lock());

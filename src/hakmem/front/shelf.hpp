@@ -18,7 +18,7 @@ namespace hakmem {
 struct Shelf {
   static constexpr std::size_t kLongest = 16;  // regions
 
-  // Somebody is at work on the first three: the thread, or one that empties the shelves of those
+  // Somebody is at work on the next three: the thread, or one that empties the shelves of those
   // that sleep, for a few instructions as a rule. Who finds it set does without the shelf.
   std::atomic<bool> taken;
   Descriptor* spans[kLongest + 1];  // by length, linked by large.next, the last freed first

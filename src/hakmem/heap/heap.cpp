@@ -193,9 +193,12 @@ void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbo
     if (done == 0) ++heap->bins[class_of_slot(slot_of(id))].counters.flushes;
     // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
     // used again by its next thread.
-    const bool foreign = slab->owner.load(std::memory_order_relaxed) != heap->id;
-    if (HAK_UNLIKELY(foreign)) outbox_add(outbox, *rest, id);
-    done += HAK_UNLIKELY(foreign) ? 1 : return_run_inside(heap, slab, rest, count - done);
+    if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
+      outbox_add(outbox, *rest, id);
+      ++done;
+    } else {
+      done += return_run_inside(heap, slab, rest, count - done);
+    }
   }
 }
 
