@@ -27,4 +27,10 @@ TEST(Memory, SpansServeWhereASlabFindsNoRoom) {
   ends_well("spans_serve_where_a_slab_finds_no_room", "HAKMEM_LIMIT", "8M");
 }
 
+TEST(Memory, HugePagesAreAsAsked) {
+  for (const std::string mode : {"0", "1", "2", "3"}) {
+    ends_well("huge_pages_are_as_asked", "HAKMEM_HUGE_PAGES", mode);
+  }
+}
+
 }  // namespace

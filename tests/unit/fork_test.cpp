@@ -126,7 +126,7 @@ TEST(Fork, AProgramsHandlersWaitForAThreadThatAllocates) {
         for (int i = 0; i < 50; ++i) hak_free(hak_malloc(size_of(50 * i)));
       }
     });
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 40; ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       ASSERT_EQ(status_of(start_child(live_without_threads, objects, 0)), 0);
