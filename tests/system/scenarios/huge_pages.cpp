@@ -62,8 +62,7 @@ bool can_collapse() {
 
 SCENARIO(huge_pages_are_as_asked) {
   const char* const variable = std::getenv("HAKMEM_HUGE_PAGES");
-  REQUIRE(variable != nullptr);
-  const int asked = std::atoi(variable);
+  const int asked = variable != nullptr ? std::atoi(variable) : 0;
 
   // A heap that grows by objects of slabs; what it holds must outlive the joining of its pages.
   constexpr std::size_t kSize = 1000;
