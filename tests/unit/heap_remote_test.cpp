@@ -7,6 +7,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "heap_support.hpp"
@@ -131,6 +132,22 @@ TEST(HeapRemote, FreedTwiceIntoOneParcelIsCaught) {
     Outbox outbox{};
     add_to(outbox, p);
     EXPECT_DEATH(add_to(outbox, p), "double free of 0x[0-9a-f]+ \\(80-byte object\\)");
+  });
+}
+
+// While the object is on its way home its owner frees it too, and gives the whole slab up.
+TEST(HeapRemote, FreedTwiceAndTheSlabIsGoneIsCaught) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const std::vector<void*> objects = refill(heap, 4, 3);
+    Outbox outbox{};
+    add_to(outbox, objects[1]);
+    give_back(heap, objects);
+    heaps_trim_idle();
+    ASSERT_EQ(slab_at(objects[1])->owner.load(), 0u);
+    std::ostringstream message;
+    message << "double free of " << objects[1] << " \\(80-byte object\\)";
+    EXPECT_DEATH(outbox_flush(outbox), message.str());
   });
 }
 

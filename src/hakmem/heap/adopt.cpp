@@ -13,7 +13,7 @@ namespace {
 
 // Heaps looked at for each new slab: a bound on the time it takes; the next slab goes on there.
 constexpr std::uint32_t kLooks = 8;
-// Pushes between two looks at whether the owner is at work.
+// Between two looks at whether the owner is at work so many regions are pushed.
 constexpr std::uint32_t kPatience = 32;
 constexpr std::uint32_t kIdleMilliseconds = 8;
 
@@ -38,21 +38,17 @@ Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
   return slab;
 }
 
-std::uint32_t now_in_milliseconds() {
-  return static_cast<std::uint32_t>(os::coarse_milliseconds());
-}
-
 // The owner has not visited for a while. (An owner that merely waits for the caller must not be
 // taken for idle: to do its work would slow the caller, and make it wait longer.)
 bool is_idle(Heap* heap) {
-  const std::uint32_t now = now_in_milliseconds();
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
-  if (heap->visits_seen.load(std::memory_order_relaxed) == visits) {
-    return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
+  if (heap->visits_seen.load(std::memory_order_relaxed) != visits) {
+    heap->visits_seen.store(visits, std::memory_order_relaxed);
+    heap->seen_at.store(heap->visited_at.load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);
   }
-  heap->visits_seen.store(visits, std::memory_order_relaxed);
-  heap->seen_at.store(now, std::memory_order_relaxed);
-  return false;
+  const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
+  return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
 }
 
 }  // namespace
@@ -86,7 +82,8 @@ void help(Heap* heap) {
   if (!heap->door.try_lock()) {
     // Its holder, or an owner that was interrupted inside, does it; others need not try for a
     // while.
-    heap->seen_at.store(now_in_milliseconds(), std::memory_order_relaxed);
+    heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                        std::memory_order_relaxed);
     return;
   }
   // An owner will come and do the rest itself.
@@ -120,9 +117,10 @@ void help_another() {
   if (heap_count() > 1 && !help_waiting(heap_at_hand())) move_hand();
 }
 
-void help_after_push(Heap* heap) {
+void help_after_push(Heap* heap, const SizeClass& k) {
   if (is_parked(heap)) return help(heap);
-  if (heap->pushes.load(std::memory_order_relaxed) % kPatience == 0 && is_idle(heap)) help(heap);
+  const std::uint32_t pushes = heap->pushes.load(std::memory_order_relaxed);
+  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap);
 }
 
 }  // namespace hakmem

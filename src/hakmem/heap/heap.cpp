@@ -9,6 +9,7 @@
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem {
 namespace {
@@ -88,6 +89,8 @@ void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (visits - heap->looked_at >= kVisitsPerLook) {
     heap->looked_at = visits;
+    heap->visited_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                           std::memory_order_relaxed);
     heap->behind = waiting_slabs(heap) > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
     help_another();
   }

@@ -27,6 +27,7 @@ struct alignas(kCacheLine) Heap {
   std::atomic<void*> kept;
   // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
   std::atomic<std::uint32_t> visits;
+  std::atomic<std::uint32_t> visited_at;  // one of the last, in coarse milliseconds
   // No thread has it. Written under the registry's lock; who reads it without gets a hint.
   std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
@@ -107,9 +108,9 @@ std::size_t heap_waiting_bytes(const Heap* heap);
 void help(Heap* heap);
 
 // The same, if something waits and the heap is parked or its owner has not visited for a while: a
-// thread that sleeps strands nothing. For those who push on the list; help_another looks at one
-// heap after the other, for those who are at work anyway.
-void help_after_push(Heap* heap);
+// thread that sleeps strands nothing. For those who push a slab of class `k` on the list;
+// help_another looks at one heap after the other, for those who are at work anyway.
+void help_after_push(Heap* heap, const SizeClass& k);
 void help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------

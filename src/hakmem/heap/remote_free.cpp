@@ -10,6 +10,13 @@
 namespace hakmem {
 namespace {
 
+// Nothing of the slab was in use when its objects were sent home.
+[[noreturn]] HAK_COLD void fail_freed_before(Descriptor* slab, const SizeClass& k, unsigned word,
+                                             std::uint64_t mask) {
+  const std::size_t index = std::size_t{word} * 64 + lowest_bit(mask);
+  fatal_pointer("double free of", memory_of(slab) + slab->start + index * k.size, k.size);
+}
+
 // Puts a slab that is in the caller's hands (its summary just became not 0) on the pending list of
 // the heap that its descriptor named as its owner. Returns the heap, or null if the slab has
 // changed hands meanwhile: then it has been passed on, as far as that could be done from here.
@@ -37,10 +44,11 @@ void send(const Parcel& parcel) {
   const auto word = static_cast<unsigned>(parcel.key & kWordMask);
   // Before the OR, while the objects keep the slab alive. Acquire: the heap is seen whole.
   const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
+  if (HAK_UNLIKELY(owner == 0)) fail_freed_before(slab, *parcel.k, word, parcel.mask);
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
-  if (Heap* heap = deliver(slab, owner)) help_after_push(heap);
+  if (Heap* heap = deliver(slab, owner)) help_after_push(heap, *parcel.k);
 }
 
 constexpr unsigned kPlacesAtOnce = 16;  // divides their number

@@ -110,6 +110,30 @@ SCENARIO(sleeping_owner_strands_nothing) {
               full >> 10, scenario::resident_bytes() >> 10, rounds * kOperations);
 }
 
+// Large objects of slabs are freed within milliseconds, and then nobody does anything any more: who
+// freed them has given back what it could.
+SCENARIO(sleeping_owner_is_helped_at_once) {
+  constexpr std::size_t kSize = 20000;
+  Objects objects(kMuch / kSize);
+  std::latch morning(1);
+  std::latch ready(1);
+  std::thread sleeper([&] {
+    for (void*& p : objects) *static_cast<char*>(p = opaque(std::malloc(kSize))) = 1;
+    ready.count_down();
+    morning.wait();
+  });
+  ready.wait();
+  usleep(100000);
+  for (void* p : objects) std::free(p);
+  hak_stats_t s;
+  hak_stats(&s);
+  std::printf("KiB: in use %zu, waiting in slabs %zu, given up %zu\n", (s.live + s.cached) >> 10,
+              s.free >> 10, (s.dirty + s.purged) >> 10);
+  REQUIRE(s.live + s.cached + s.free < kMuch / 8);
+  morning.count_down();
+  sleeper.join();
+}
+
 SCENARIO(sleeping_owners_memory_serves_others) {
   Sleeper sleeper;
   const std::size_t peak = scenario::peak_resident_bytes();
