@@ -23,7 +23,9 @@ inline void* take(unsigned c) {
 }
 
 inline void give(unsigned c, void* p) {
-  if (!unified_cache_push(slot_of_class(c), p)) cache_overflow(slot_of_class(c), p);
+  const unsigned slot = slot_of_class(c);
+  if (unified_cache_push(slot, p) || cache_put_below_wire(slot, p)) return;
+  cache_overflow(slot, p);
 }
 
 inline Magazine& magazine(unsigned c) { return cache.thread->magazines[c]; }

@@ -22,7 +22,10 @@ TEST(HeapRemote, ObjectsComeHome) {
     for (unsigned c = 0; c < kClasses; ++c) {
       std::vector<void*> all = take_slabs(heap, c, 3);
       std::shuffle(all.begin(), all.end(), random);
-      free_remotely(all);
+      {
+        const os::Locked inside(heap->door);  // nobody helps
+        free_remotely(all);
+      }
       EXPECT_EQ(held(heap, c), all.size());
       heaps_trim_idle();
       EXPECT_EQ(held(heap, c), 0u);

@@ -13,7 +13,7 @@ namespace {
 #ifdef __x86_64__  // emulators may ignore the advice to purge
 
 // Of a size that is worth looking after.
-void leave_a_span_waiting() { span_free(span_allocate(400).head); }
+void leave_a_span_waiting(std::size_t regions = 400) { span_free(span_allocate(regions).head); }
 
 std::uint64_t held(unsigned c) {
   const BinCounters& n = counters(c);
@@ -22,7 +22,7 @@ std::uint64_t held(unsigned c) {
 
 // A thread lives off its cache, and allocates little: and the spans that wait are given back all
 // the same.
-TEST(Tripwires, BringAThreadThatNeverMissesToTheSlowDoor) {
+TEST(Wires, BringAThreadThatNeverMissesToTheSlowDoor) {
   in_child(
       [] {
         attach();
@@ -31,7 +31,8 @@ TEST(Tripwires, BringAThreadThatNeverMissesToTheSlowDoor) {
         for (void* p : objects) give(8, p);
         leave_a_span_waiting();
         for (unsigned c = 9; c < 20; ++c) give(c, take(c));  // visits: wires are laid
-        while (span_statistics().dirty != 0) {
+        for (int i = 0; span_statistics().dirty != 0; ++i) {
+          ASSERT_LT(i, 20000);
           give(8, take(8));
           usleep(500);
         }
@@ -39,18 +40,47 @@ TEST(Tripwires, BringAThreadThatNeverMissesToTheSlowDoor) {
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }
 
-// Random pops and pushes with wires all the time.
-TEST(Tripwires, LoseNothingAndHandOutNothingTwice) {
+// In a large heap a thread frees most of what there is, as fast as it can, and from then on takes
+// and frees one object again and again: the pages that were freed are given back all the same.
+TEST(Wires, AreNotBuriedByABurstOfFrees) {
   in_child(
       [] {
         attach();
-        leave_a_span_waiting();  // for ever
+        constexpr unsigned kClass = 8;
+        const std::size_t size = kSizeClasses[kClass].size;
+        std::vector<void*> objects;
+        for (std::size_t i = 0; i < (std::size_t{160} << 20) / size; ++i) {
+          objects.push_back(take(kClass));
+          *static_cast<char*>(objects.back()) = 1;
+        }
+        for (std::size_t i = 0; i < objects.size(); ++i) {
+          // Runs of some pages; the last ones of each stay, so that no slab gets empty.
+          if (i % 256 < 224) give(kClass, objects[i]);
+        }
+        for (int i = 0; span_statistics().used - bytes_given_back > std::size_t{60} << 20; ++i) {
+          ASSERT_LT(i, 20000);
+          give(kClass, take(kClass));
+          usleep(500);
+        }
+      },
+      {{"HAKMEM_PURGE_DELAY", "20"}});
+}
+
+// Random pops and pushes with wires all the time, which stay on top where the heap is large; and
+// now and then a burst of frees.
+class Tripwires : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(Tripwires, LoseNothingAndHandOutNothingTwice) {
+  in_child(
+      [this] {
+        attach();
+        leave_a_span_waiting(GetParam());  // for ever
         std::mt19937 random(5);
         constexpr unsigned kUsed[] = {0, 1, 8, 19, 30};
         std::vector<std::pair<unsigned, void*>> live;
         std::set<void*> out;
         for (int step = 0; step < 200000; ++step) {
-          const std::size_t wanted = 500 + 400 * (step / 5000 % 4);
+          const std::size_t wanted = step / 5000 % 5 == 4 ? 0 : 500 + 400 * (step / 5000 % 4);
           if (live.size() < wanted && random() % 3 != 0) {
             const unsigned c = kUsed[random() % 5];
             void* p = take(c);
@@ -74,6 +104,8 @@ TEST(Tripwires, LoseNothingAndHandOutNothingTwice) {
       },
       {{"HAKMEM_PURGE_DELAY", "1000000000"}, {"HAKMEM_DIRTY_LIMIT", "100G"}});
 }
+
+INSTANTIATE_TEST_SUITE_P(Regions, Tripwires, testing::Values(400, 2500));
 
 #endif
 

@@ -29,8 +29,11 @@ HAK_INLINE void free_of_slab(void* p, RegionId id) {
   // A thread that only frees is worth a cache too: its frees go home in batches.
   if (HAK_UNLIKELY(cache.thread == nullptr) && !thread_ready()) return remote_free(p, id);
   const std::uint32_t slot = id ^ cache.tag;
-  if (HAK_LIKELY(slot >= kSlots)) return outbox_add(cache.thread->outbox, p, id);
-  if (!unified_cache_push(slot, p)) cache_overflow(slot, p);
+  if (HAK_LIKELY(slot >= kSlots)) {
+    if (HAK_UNLIKELY(outbox_add(cache.thread->outbox, p, id))) cache_tick();
+  } else if (!unified_cache_push(slot, p)) {
+    cache_overflow(slot, p);
+  }
 }
 
 // Whatever is no object of a slab in the first arena.
@@ -104,6 +107,9 @@ HAK_NOINLINE void* malloc_slow(std::size_t size) {
 }
 
 HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
+  if (const auto slot = static_cast<unsigned>(relative); relative < kSlots) {
+    return cache_put_below_wire(slot, p) ? void() : cache_overflow(slot, p);
+  }
   const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
   if (id == kRegionLarge) return large_free(p);

@@ -66,6 +66,9 @@ constexpr std::uint64_t kWireMilliseconds = 64;
 // Of a class of which objects are only freed an array holds so many meanwhile, so that its wire is
 // not buried deep, and its objects keep few pages.
 constexpr unsigned kDrainingPlaces = 63;
+// In larger heaps such a wire is kept on top, at a price of a few nanoseconds for each of these
+// frees.
+constexpr std::size_t kWorthRaising = (std::size_t{128} << 20) >> kRegionShift;
 
 unsigned held(unsigned slot, const Magazine& m) {
   return static_cast<unsigned>(cache.words[slot] - m.words);
@@ -77,6 +80,7 @@ bool take_up_wires(Magazine& m, unsigned slot) {
   cache.words[slot + kLimit] = m.words + m.capacity;
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
   if (wire == 0) return false;
+  if (wire >= kOnTop) wire = static_cast<std::uint16_t>(held(slot, m));
   memmove(m.words + wire, m.words + wire + 1, (held(slot, m) - wire) * sizeof(void*));
   --cache.words[slot];
   wire = 0;
@@ -103,28 +107,16 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
 
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
-  if (wire != 0 || held(slot, m) == 0) return;
-  if (held(slot, m) == m.capacity) return_oldest(m, slot, 1);
-  const unsigned count = held(slot, m);
-  wire = static_cast<std::uint16_t>(count + 1);
+  if (wire != 0) return;
+  if (held(slot, m) == m.capacity) return_oldest(m, slot, m.refilled ? 1 : m.capacity / 2 + 1);
+  wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
-  if (!m.refilled && wire < kDrainingPlaces && m.capacity > kDrainingPlaces) {
-    cache.words[slot + kLimit] = m.words + kDrainingPlaces;
-  }
-}
-
-// Reads the clock, and lays wires in all arrays when it is time. 0: no memory waits.
-std::uint64_t tick() {
-  ThreadState& t = *cache.thread;
-  const std::uint64_t now = shelf_tick(t.shelf);
-  t.waiting = now != 0;
-  if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
-  t.wired_at = now;
-  t.was_busy = t.busy;
-  t.busy = false;
-  for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
-  return now;
+  if (m.refilled) return;
+  const unsigned places = std::max<unsigned>(wire, std::min<unsigned>(m.capacity, kDrainingPlaces));
+  const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising;
+  cache.words[slot + kLimit] = m.words + (raised ? wire : places);
+  if (raised) wire = static_cast<std::uint16_t>(kOnTop + places - wire);
 }
 
 // ---- the size of the arrays --------------------------------------------------------------------
@@ -248,7 +240,7 @@ void shed() {
 // A wire was met. True: it is to be laid again.
 bool trip() {
   ThreadState& t = *cache.thread;
-  const std::uint64_t now = tick();
+  const std::uint64_t now = cache_tick();
   if (now == 0) return false;
   t.trips = t.tripped_at == now ? t.trips + 1 : 0;
   t.tripped_at = now;
@@ -282,7 +274,7 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  if (++t.visits % kVisitsPerTick == 0) tick();
+  if (++t.visits % kVisitsPerTick == 0) cache_tick();
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
@@ -309,6 +301,18 @@ void* starter_object(Magazine& m, unsigned c) {
 
 }  // namespace
 
+std::uint64_t cache_tick() {
+  ThreadState& t = *cache.thread;
+  const std::uint64_t now = shelf_tick(t.shelf);
+  t.waiting = now != 0;
+  if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
+  t.wired_at = now;
+  t.was_busy = t.busy;
+  t.busy = false;
+  for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
+  return now;
+}
+
 void* cache_refill(unsigned slot) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
@@ -319,6 +323,7 @@ void* cache_refill(unsigned slot) {
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
   const bool memory_waits = note_visit(m);
+  take_up_wires(m, slot);
   const unsigned batch = batch_of(m, c);
   if (batch > m.capacity / 2U + 1) grow(m, slot);
   const unsigned wanted = std::min<unsigned>(batch, m.capacity / 2 + 1);

@@ -48,7 +48,7 @@ struct alignas(kCacheLine) ThreadState {
   bool busy;                      // met too many tripwires since they were laid in all arrays
   bool was_busy;                  // ... and the time before
   bool waiting;                   // memory waited to be given back when that was last looked at
-  std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none
+  std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none; see kOnTop
   Magazine magazines[kClasses];
   Shelf shelf;
   void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
@@ -67,6 +67,27 @@ void* cache_refill(unsigned slot);
 // Frees an object of this thread's heap whose class has no room in the array, or none yet: the
 // array grows, or its older half is returned to the slabs.
 void cache_overflow(unsigned slot, void* p);
+
+// Reads the clock, and lays wires in all arrays when it is time. 0: no memory waits. For visits
+// that none of the other calls here see.
+std::uint64_t cache_tick();
+
+// Added to how often a null that lies on top may go one place up.
+inline constexpr unsigned kOnTop = 0x8000;
+
+// Where objects of a class are only freed, a wire that lies on top of its array stays there: it
+// would be buried, and never be met by a program that then takes and frees one object again and
+// again. False: it is not so. Cost: about 15 instructions.
+HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
+  std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
+  if (wire <= kOnTop) return false;
+  --wire;
+  void** top = cache.words[slot];
+  top[1] = nullptr;
+  top[0] = p;
+  cache.words[slot] = cache.words[slot + kLimit] = top + 1;
+  return true;
+}
 
 // Doubles the part of the thread's budget that is reserved for something else than arrays, which
 // may have to make room. False: there is not enough, or there cannot be `least` bytes of it.

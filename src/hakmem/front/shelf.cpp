@@ -137,7 +137,7 @@ void shelf_visit(Shelf& shelf) {
   if (++shelf.visits % kVisitsPerTick != 0) return;
   // A program that lives on large objects alone should see what waits in heaps, too.
   help_another();
-  shelf_tick(shelf);
+  cache_tick();
 }
 
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {

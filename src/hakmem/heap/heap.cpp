@@ -198,7 +198,7 @@ void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbo
     // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
     // used again by its next thread.
     if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
-      outbox_add(outbox, *rest, id);
+      if (outbox_add(outbox, *rest, id)) memory_tick();
       ++done;
     } else {
       done += return_run_inside(heap, slab, rest, count - done);

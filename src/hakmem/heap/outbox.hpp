@@ -33,11 +33,12 @@ void outbox_flush(Outbox& outbox);
 
 // ---- used by outbox_add ------------------------------------------------------------------------
 
-// Sends off some of what lies longest: so no free pays for all of it.
-void outbox_relieve(Outbox& outbox);
+// Sends off some of what lies longest: so no free pays for all of it. True: that began anew with
+// the first place.
+bool outbox_relieve(Outbox& outbox);
 
 // An object whose parcel would lie where another one does.
-void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
+bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
 
 [[noreturn]] void fail_no_slab(const void* p);
 
@@ -60,8 +61,9 @@ HAK_INLINE Outbox::Parcel& place_for(Outbox& outbox, std::uintptr_t key) {
 }
 
 // Frees an object of another heap through the outbox. `id` is its region id. Cost: about 60
-// instructions, and two atomic operations for all objects of a parcel.
-HAK_INLINE void outbox_add(Outbox& outbox, void* p, RegionId id) {
+// instructions, and two atomic operations for all objects of a parcel. True: it is time to look at
+// the clock, for a thread may live on frees alone.
+HAK_INLINE bool outbox_add(Outbox& outbox, void* p, RegionId id) {
   const Outbox::Parcel object = parcel_of(p, id);
   Outbox::Parcel& place = place_for(outbox, object.key);
   if (HAK_UNLIKELY(place.key != object.key)) return outbox_add_elsewhere(outbox, p, id);
@@ -70,7 +72,7 @@ HAK_INLINE void outbox_add(Outbox& outbox, void* p, RegionId id) {
   }
   place.mask |= object.mask;
   outbox.charge += object.k->size + Outbox::kObjectCharge;
-  if (HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge)) outbox_relieve(outbox);
+  return HAK_UNLIKELY(outbox.charge >= Outbox::kMostCharge) && outbox_relieve(outbox);
 }
 
 }  // namespace hakmem

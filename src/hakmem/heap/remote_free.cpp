@@ -73,23 +73,27 @@ HAK_COLD void fail_no_slab(const void* p) {
 
 void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
-HAK_NOINLINE void outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
+HAK_NOINLINE bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   const Parcel object = parcel_of(p, id);
   // A few of these would fill the outbox, and send smaller ones off one by one.
-  if (object.k->size > Outbox::kMostCharge / 8) return send(object);
+  if (object.k->size > Outbox::kMostCharge / 8) {
+    send(object);
+    return true;
+  }
   Parcel& place = place_for(outbox, object.key);
   send_off(outbox, place);
   place = object;
   outbox.charge += charge_of(object);
-  if (outbox.charge >= Outbox::kMostCharge) outbox_relieve(outbox);
+  return outbox.charge >= Outbox::kMostCharge && outbox_relieve(outbox);
 }
 
-void outbox_relieve(Outbox& outbox) {
-  for (unsigned i = 0; i < Outbox::kParcels; ++i) {
-    if (outbox.hand % Outbox::kParcels == 0) memory_tick();  // a thread may live on frees alone
+bool outbox_relieve(Outbox& outbox) {
+  const unsigned first = outbox.hand;
+  do {
     send_off(outbox, outbox.parcels[outbox.hand++ % Outbox::kParcels]);
-    if (outbox.hand % kPlacesAtOnce == 0 && outbox.charge < Outbox::kMostCharge) return;
-  }
+  } while (outbox.hand % kPlacesAtOnce != 0 ||
+           (outbox.charge >= Outbox::kMostCharge && outbox.hand - first < Outbox::kParcels));
+  return outbox.hand / Outbox::kParcels != first / Outbox::kParcels;
 }
 
 void outbox_flush(Outbox& outbox) {
