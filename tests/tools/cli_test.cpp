@@ -139,6 +139,28 @@ TEST(Run, PrintsStatisticsOfEveryBand) {
   EXPECT_EQ(hakmem({"run", "--", "perl", "-e", every_size}).err, "");
 }
 
+// The number behind these words.
+std::size_t figure(const std::string& text, const std::string& words) {
+  std::smatch found;
+  const bool there = std::regex_search(text, found, std::regex(words + " (\\d+)"));
+  EXPECT_TRUE(there) << words << " in " << text;
+  return there ? std::stoull(found[1]) : 0;
+}
+
+TEST(Run, PrintsStatisticsThatAddUpToTheByte) {
+  // Sizes of no round number, so that a part that is cut to KiB is noticed.
+  const std::string odd_sizes = "my @kept = map { 'x' x ($_ * 37) } 1 .. 300";
+  const std::string text = hakmem({"run", "--stats", "--", "perl", "-e", odd_sizes}).err;
+  std::size_t parts = 0;
+  for (const char* part : {"= live", "cached", "free", "slack", "dirty", "purged", "metadata"}) {
+    parts += figure(text, part);
+  }
+  const std::size_t committed = figure(text, "= committed");
+  EXPECT_EQ(committed, parts) << text;
+  EXPECT_EQ(figure(text, "bytes: mapped"), committed + figure(text, "reserved")) << text;
+  EXPECT_GT(figure(text, "= live"), 100000U);
+}
+
 TEST(Run, PrintsStatisticsAsJson) {
   const Outcome outcome = hakmem({"run", "--stats", "--json", "--", "perl", "-e", "exit 3"});
   EXPECT_EQ(outcome.code(), 3);
