@@ -24,7 +24,8 @@ constexpr const char* kExamples = R"(Examples:
 Exit code: that of CMD; 127 when CMD is not found, 126 when it cannot be executed,
 125 when there is no library to run it under, 2 for a wrong command line.
 The library is --lib, else $LIBHAKMEM, else the one this command was built with.
-Set-user-id and statically linked programs do not load it.)";
+Set-user-id and statically linked programs do not load it; a program that ends by a
+signal or by _exit, as dash (sh) does, prints no statistics.)";
 
 struct RunOptions {
   std::optional<std::string> profile;

@@ -139,6 +139,74 @@ TEST(Run, PrintsStatisticsOfEveryBand) {
   EXPECT_EQ(hakmem({"run", "--", "perl", "-e", every_size}).err, "");
 }
 
+// The number behind these words.
+std::size_t figure(const std::string& text, const std::string& words) {
+  std::smatch found;
+  const bool there = std::regex_search(text, found, std::regex(words + " (\\d+)"));
+  EXPECT_TRUE(there) << words << " in " << text;
+  return there ? std::stoull(found[1]) : 0;
+}
+
+TEST(Run, PrintsStatisticsThatAddUpToTheByte) {
+  // Sizes of no round number, so that a part that is cut to KiB is noticed.
+  const std::string odd_sizes = "my @kept = map { 'x' x ($_ * 37) } 1 .. 300";
+  const std::string text = hakmem({"run", "--stats", "--", "perl", "-e", odd_sizes}).err;
+  std::size_t parts = 0;
+  for (const char* part : {"= live", "cached", "free", "slack", "dirty", "purged", "metadata"}) {
+    parts += figure(text, part);
+  }
+  const std::size_t committed = figure(text, "= committed");
+  EXPECT_EQ(committed, parts) << text;
+  EXPECT_EQ(figure(text, "bytes: mapped"), committed + figure(text, "reserved")) << text;
+  EXPECT_GT(figure(text, "= live"), 100000U);
+}
+
+// Coreutils close descriptor 2 before the library's turn comes.
+TEST(Run, PrintsStatisticsOfProgramsThatCloseStderr) {
+  const std::vector<Words> programs = {
+      {"ls", "/"}, {"sort", "/dev/null"}, {"date"}, {"cat", "/dev/null"}};
+  for (Words words : programs) {
+    words.insert(words.begin(), {"run", "--stats", "--"});
+    EXPECT_GT(figure(hakmem(words).err, "= live"), 1000U) << words[3];
+    words.insert(words.begin() + 2, "--json");
+    EXPECT_EQ(nlohmann::json::parse(hakmem(words).err, nullptr, false).count("live"), 1U)
+        << words[4];
+  }
+}
+
+// What is kept for the report is out of the way, stays in the program, and is not there unasked.
+TEST(Run, KeepsOneHighDescriptorForStatistics) {
+  const std::string list = "exec ls /proc/self/fd";
+  const std::string asked = hakmem_run_shell(list, {"--stats"}).out;
+  EXPECT_TRUE(std::regex_search(asked, std::regex("(^|\n)100\n"))) << asked;
+  EXPECT_FALSE(std::regex_search(asked, std::regex("(^|\n)101\n"))) << asked;
+  const std::string unasked = hakmem_run_shell(list).out;
+  EXPECT_FALSE(std::regex_search(unasked, std::regex("(^|\n)100\n"))) << unasked;
+}
+
+TEST(Run, PrintsStatisticsWhereNoDescriptorCouldBeKept) {
+  const std::string close_all = "POSIX::close($_) for 3 .. 300";
+  const Words closing = {"run", "--stats", "--", "perl", "-MPOSIX", "-e", close_all};
+  EXPECT_GT(figure(hakmem(closing).err, "= live"), 1000U);
+  const Outcome limited = hakmem_run_shell("ulimit -n 50; exec perl -e 1", {"--stats"});
+  EXPECT_GT(figure(limited.err, "= live"), 1000U);
+}
+
+// Descriptors that the program has made something else of are not written to.
+TEST(Run, PrintsStatisticsIntoNoFileOfTheProgram) {
+  const std::string file = ::testing::TempDir() + "hakmem-file-" + std::to_string(getpid());
+  const std::string take_over =
+      "my $f = POSIX::open($ARGV[0], O_CREAT | O_RDWR, 0600); POSIX::dup2($f, $_) for @TO";
+  for (const char* descriptors : {"100", "2", "2, 100"}) {
+    const std::string script = std::string("@TO = (") + descriptors + "); " + take_over;
+    const Outcome outcome = hakmem({"run", "--stats", "--", "perl", "-MPOSIX", "-e", script, file});
+    EXPECT_EQ(outcome.code(), 0);
+    EXPECT_EQ(std::filesystem::file_size(file), 0U) << descriptors;
+    EXPECT_EQ(contains(outcome.err, "= live"), !contains(descriptors, ",")) << descriptors;
+  }
+  std::filesystem::remove(file);
+}
+
 TEST(Run, PrintsStatisticsAsJson) {
   const Outcome outcome = hakmem({"run", "--stats", "--json", "--", "perl", "-e", "exit 3"});
   EXPECT_EQ(outcome.code(), 3);

@@ -1,7 +1,6 @@
 #include "hakmem/api/process.hpp"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include "hakmem/api/janitor.hpp"
 #include "hakmem/arena/spans.hpp"
@@ -11,6 +10,7 @@
 #include "hakmem/front/states.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/registry.hpp"
+#include "hakmem/os/system.hpp"
 
 extern "C" {
 // glibc's own, exported; fork takes the same lock after the prepare handlers, and it nests.
@@ -93,6 +93,7 @@ __attribute__((constructor(101))) void at_load() {
   {
     const os::Locked locked(start_lock);
     config::load();
+    if (config::stats() != 0) os::keep_standard_error();
   }
   {
     // Before the program's own handlers, even if it has allocated nothing yet: the first to be
@@ -105,8 +106,8 @@ __attribute__((constructor(101))) void at_load() {
 }
 
 __attribute__((destructor(101))) void at_exit() {
-  if (config::stats() == 1) print_statistics(STDERR_FILENO);
-  if (config::stats() == 2) print_json_statistics(STDERR_FILENO);
+  if (config::stats() == 1) print_statistics(os::standard_error());
+  if (config::stats() == 2) print_json_statistics(os::standard_error());
 }
 
 }  // namespace

@@ -7,9 +7,6 @@
 namespace hakmem {
 namespace {
 
-// For all classes with numbers of ten digits.
-constexpr std::size_t kEnough = 24576;
-
 // Writes what fits, counts all.
 class Out {
  public:
@@ -69,7 +66,7 @@ std::size_t json_statistics(char* buffer, std::size_t size) {
 }
 
 void print_json_statistics(int fd) {
-  char text[kEnough];
+  char text[24576];  // enough for all classes with numbers of ten digits
   const std::size_t length = json_statistics(text, sizeof text);
   write_all(fd, {text, std::min(length, sizeof text - 1)});
 }

@@ -1,7 +1,9 @@
 #include "hakmem/os/system.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <atomic>
@@ -11,6 +13,9 @@
 #include "hakmem/base/platform.hpp"
 
 namespace hakmem::os {
+
+static constinit struct stat kept_file {};  // all zero, as no file is: none
+static constinit int kept_descriptor = -1;
 
 std::size_t address_space_limit() {
   rlimit limit{};
@@ -28,6 +33,22 @@ std::uint64_t coarse_milliseconds() {
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
          static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+}
+
+void keep_standard_error() {
+  const KeepErrno keep;
+  if (fstat(2, &kept_file) != 0) return;
+  kept_descriptor = fcntl(2, F_DUPFD_CLOEXEC, 100);
+}
+
+int standard_error() {
+  const KeepErrno keep;
+  for (const int fd : {kept_descriptor, 2}) {
+    struct stat now {};
+    const bool open = fstat(fd, &now) == 0;
+    if (open && now.st_dev == kept_file.st_dev && now.st_ino == kept_file.st_ino) return fd;
+  }
+  return -1;
 }
 
 void pause_microseconds(unsigned microseconds) {

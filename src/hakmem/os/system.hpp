@@ -25,6 +25,11 @@ std::size_t address_space_size();
 // Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds).
 std::uint64_t coarse_milliseconds();
 
+// Keeps what descriptor 2 is now: coreutils close theirs before the last destructors. The second
+// finds a descriptor that leads there still; -1: the program has closed them, or begun without.
+void keep_standard_error();
+int standard_error();
+
 // Lets other threads run for about that long; 0 only yields.
 void pause_microseconds(unsigned microseconds);
 
