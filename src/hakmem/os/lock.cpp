@@ -43,6 +43,7 @@ std::uint64_t contended_acquisitions(LockKind kind) {
 
 HAK_COLD void Lock::wait() {
   if (holds_every_lock) return;
+  // Acquire, where it is taken: what the last holder wrote is seen. A mere look: relaxed.
   for (int i = 0; i < kSpins; ++i) {
     std::uint32_t expected = kFree;
     if (state_.load(std::memory_order_relaxed) == kFree &&
@@ -52,7 +53,7 @@ HAK_COLD void Lock::wait() {
     }
     pause_briefly();
   }
-  // From here on the lock is taken as contended: whoever lets go of it must wake somebody.
+  // From here on it is taken (acquire, too) as contended: who lets go of it must wake somebody.
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     futex(state_, FUTEX_WAIT_PRIVATE, kContended);
   }
