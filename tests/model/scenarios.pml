@@ -69,7 +69,7 @@ init {
 #elif SCENARIO == PARK
     run worker(1, 1, 0, 1, 1, 0);
     run worker(2, 2, 1, 0, 0, 0);
-    run worker(3, 0, 0, 1, 0, 1)
+    run worker(3, 0, 1, 1, 0, 1)
 #elif SCENARIO == HELP
     given(1, 1);
     run worker(1, 1, 1, 0, 0, 0);

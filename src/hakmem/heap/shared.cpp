@@ -79,8 +79,7 @@ void* starter_allocate(std::uint16_t& turn, unsigned c) {
     heap->door.unlock();
     return p;
   }
-  // All are busy, or there is no memory for one more: any will do, in its turn. Acquire: seen
-  // whole.
+  // All are busy, or there is no memory for one more: any will do in its turn (acquire: whole).
   Heap* heap = starters[turn % kStarters].load(std::memory_order_acquire);
   if (heap == nullptr) heap = starters[0].load(std::memory_order_acquire);
   return heap != nullptr ? shared_allocate(heap, c) : nullptr;
