@@ -178,15 +178,11 @@ void fork_parent() {
 void fork_child() {
   os::holds_every_lock = false;
   spans_locks(&os::Lock::reset);
-  // Anew: a heap that was being parked may not be listed yet. Nobody else is here: relaxed.
-  for (Parked* list : {&threads.bare, &threads.kept}) {
-    list->first = nullptr;
-    list->count.store(0, std::memory_order_relaxed);
-  }
+  while (unpark(threads) != nullptr) continue;  // what was being parked may not be listed yet
   for_each_heap([](Heap* heap) {
     heap->door.reset();
     if (heap == current_heap || is_shared(heap->id)) return;
-    heap->parked.store(true, std::memory_order_relaxed);
+    heap->parked.store(true, std::memory_order_relaxed);  // nobody else is here
     list_parked(heap);
   });
   pending_rebuild();

@@ -43,12 +43,11 @@ std::uint64_t contended_acquisitions(LockKind kind) {
 
 HAK_COLD void Lock::wait() {
   if (holds_every_lock) return;
-  // Acquire, where it is taken: what the last holder wrote is seen. A mere look: relaxed.
   for (int i = 0; i < kSpins; ++i) {
     std::uint32_t expected = kFree;
     if (state_.load(std::memory_order_relaxed) == kFree &&
         state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
-                                       std::memory_order_relaxed)) {
+                                       std::memory_order_relaxed)) {  // acquire: as in lock()
       return;
     }
     pause_briefly();
