@@ -47,6 +47,7 @@
 #define VISIT  3
 #define LEAVE  4
 
+/* `leaves`: its heap; `once`: whether it forks, or visits as the hand. */
 proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit once) while_alive {
   byte s, w, mask;    /* what is being freed: slab, word, objects */
   byte o, old;        /* owner and summary as read */

@@ -20,7 +20,7 @@
 #define TAKEN_WHOLE 10  /* a new thread took over a parked heap */
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
-#define PASSED      14  /* the hand passed by a heap that was not parked */
+#define PASSED      13  /* the hand passed by a heap that was not parked */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #ifndef REACH
 #define REACH 0
