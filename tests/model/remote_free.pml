@@ -47,13 +47,17 @@
 #define VISIT  3
 #define LEAVE  4
 
-proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit forks) while_alive {
+/* `leaves`: its heap; `once`: whether it forks, or visits as the hand. */
+proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit once) while_alive {
   byte s, w, mask;    /* what is being freed: slab, word, objects */
   byte o, old;        /* owner and summary as read */
   byte h, doing;      /* whose list is being drained, and why */
   byte d, m;          /* the slab being drained, and its summary */
   byte born;          /* the slab's birth, when it was found */
   bit inside;         /* frees while it holds its own door */
+#ifdef MUTATE_PARK_AFTER_LOOK
+  bit parks;
+#endif
 
 next:
   if
@@ -95,7 +99,7 @@ next:
        :: else -> here(FOREIGN_MINE); goto free
        fi
      }
-#if SCENARIO == ADOPT
+#if SCENARIO == ADOPT || SCENARIO == PARK
   /* thread exit, and a new thread */
   :: atomic {
        leaves && home != 0 && door[home] == 0 ->
@@ -103,6 +107,19 @@ next:
      }
   :: atomic { mallocs > 0 && home == 0 && parked[1] == 1 ->
               parked[1] = 2; home = 1; here(TAKEN_WHOLE); goto next }
+  /* the hand of the round passes by, and looks again where no thread is, or none seems to be */
+  :: atomic { once && door[1] == 0 -> once = 0; enter_door(1) }
+     atomic {
+       leave_door(1);
+       if
+#ifdef MUTATE_HAND_NEVER_LOOKS
+       :: goto next
+#else
+       :: parked[1] != 1 -> here(PASSED); goto next
+#endif
+       :: h = 1; goto look_again
+       fi
+     }
 #endif
 #if SCENARIO == CLOSE
   /* nobody uses the heap nor its objects any more: what the program has of it goes, too */
@@ -114,7 +131,7 @@ next:
      }
 #endif
 #if SCENARIO == FORK
-  :: atomic { forks && door[1] == 0 -> forks = 0; enter_door(1) }
+  :: atomic { once && door[1] == 0 -> once = 0; enter_door(1) }
      atomic { door[2] == 0 -> enter_door(2) }
      if
      :: atomic { fork_child() }
@@ -149,11 +166,18 @@ free:
     fi
   }
   atomic {
-#if SCENARIO == ADOPT
+#if SCENARIO == ADOPT || SCENARIO == PARK
     /* Once more the owner: has the heap lost the slab meanwhile? */
     h = o;
+#ifdef MUTATE_STALE_REREAD
+    read_owner(s, o);
+#else
     seen(s) = newest[s];  /* behind a fence */
     o = owner_now(s);
+#endif
+#ifdef MUTATE_NO_REREAD
+    o = h;
+#endif
     if
     :: o != h && door[h] == 0 -> here(LATE_PUSH); enter_door(h); doing = VISIT; goto drain
     :: else -> h = 0; freed(); goto next
@@ -248,9 +272,15 @@ drained:
 #else
        if :: owner_now(0) == home -> release_if_empty(0) :: else fi;
        if :: owner_now(1) == home -> release_if_empty(1) :: else fi;
+       /* The flag is set under the door, before the look: who finds the door of a heap that is not
+        * parked may rely on its thread. */
        leave_door(home);
+#ifdef MUTATE_PARK_AFTER_LOOK
+       parks = 1;
+#else
        parked[home] = 1;
        home = 0;
+#endif
 #endif
        goto look_again
     :: doing == TAKE ->
@@ -294,6 +324,12 @@ look_again:
     :: else
     fi;
 #endif
+#ifdef MUTATE_PARK_AFTER_LOOK
+    skip
+  }
+  atomic {
+    if :: parks -> parks = 0; parked[home] = 1; home = 0 :: else fi;
+#endif
     doing = 0;
     h = 0;
     freed();
@@ -302,7 +338,7 @@ look_again:
 
 done:
   atomic {
-    home = 0; frees = 0; forks = 0;
+    home = 0; frees = 0; once = 0;
     seen(0) = 0; seen(1) = 0;
     running = (forked -> 0 : running - 1)
   }

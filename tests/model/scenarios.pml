@@ -54,7 +54,7 @@ init {
   atomic {
     running = THREADS;
     given(0, 1);
-#if SCENARIO == CLOSE
+#if SCENARIO == CLOSE || SCENARIO == PARK
     small[0] = 1;
     live[1] = 0;
 #endif
@@ -66,6 +66,10 @@ init {
     run worker(1, 1, 0, 1, 1, 0);
     run worker(2, 2, 1, 0, 0, 0);
     run worker(3, 0, 1, 2, 0, 0)
+#elif SCENARIO == PARK
+    run worker(1, 1, 0, 1, 1, 0);
+    run worker(2, 2, 1, 0, 0, 0);
+    run worker(3, 0, 1, 1, 0, 1)
 #elif SCENARIO == HELP
     given(1, 1);
     run worker(1, 1, 1, 0, 0, 0);

@@ -5,6 +5,7 @@
 #define HELP    3
 #define FORK    4
 #define CLOSE   5  /* heap 2 is a shared heap, which is closed */
+#define PARK    6  /* thread exit and adoption, while the hand of the round passes by */
 
 /* Points that must be reached. */
 #define FORWARDED    1  /* a drainer found another owner and pushed the slab there */
@@ -19,6 +20,7 @@
 #define TAKEN_WHOLE 10  /* a new thread took over a parked heap */
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
+#define PASSED      13  /* the hand passed by a heap that was not parked */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #ifndef REACH
 #define REACH 0

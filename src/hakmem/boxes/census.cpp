@@ -23,7 +23,7 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
 Census take_census() {
   Census census{};
   for_each_heap([&](Heap* heap) {
-    const os::Locked inside(heap->door);
+    heap->door.lock();
     for (unsigned c = 0; c < kClasses; ++c) {
       add(census.by_class[c], sums_of_bin(heap->bins[c], kSizeClasses[c]));
     }
@@ -31,6 +31,7 @@ Census take_census() {
     for (const Descriptor* segment : heap->segments) {
       if (segment != nullptr) census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
     }
+    leave_visited(heap);
   });
   return census;
 }

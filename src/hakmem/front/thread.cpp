@@ -64,7 +64,7 @@ bool thread_attach() {
     if (state != nullptr) states_add(state);
   }
   if (state == nullptr) {
-    if (heap != nullptr) registry_park(heap);
+    if (heap != nullptr) heap_park(heap);
     return false;
   }
   state->turn = next_turn();

@@ -224,8 +224,6 @@ void heap_park(Heap* heap, void* kept) {
   } else {
     heap_drain(heap, kDrainAll);
   }
-  leave(heap);
-  config::delay_point();
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

@@ -28,7 +28,8 @@ struct alignas(kCacheLine) Heap {
   // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
   std::atomic<std::uint32_t> visits;
   std::atomic<std::uint32_t> visited_at;  // one of the last, in coarse milliseconds
-  // No thread has it. Written under the registry's lock; who reads it without gets a hint.
+  // No thread has it. Set under the door: who holds that and finds it unset knows that the owner
+  // will come. Cleared under the registry's lock.
   std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
   Descriptor* taken;                   // what is left of a pending list that was taken
@@ -51,8 +52,8 @@ struct alignas(kCacheLine) Heap {
   std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
 };
 
-// Hints for who holds neither the door nor the registry's lock.
-inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_relaxed); }
+// Hints for who does not hold the door. Sequentially consistent after a push: see registry_park.
+inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_seq_cst); }
 inline std::uint32_t waiting_slabs(const Heap* heap) {
   return heap->pushes.load(std::memory_order_relaxed) -
          heap->drained.load(std::memory_order_relaxed);

@@ -117,7 +117,7 @@ bool look_at(Heap* heap, Descriptor* slab) {
 // is over.
 bool move(std::size_t regions, std::size_t slabs) {
   Visitor visitor;
-  const std::size_t arena_limit = arena_count.load(std::memory_order_acquire);
+  const std::size_t arena_limit = arena_count.load(std::memory_order_acquire);  // complete ones
   bool over = false;
   while (regions > 0 && slabs > 0) {
     if (hand.region == hand.end) {
@@ -167,7 +167,7 @@ bool is_wanted() {
 }
 
 bool take_hand() { return !taken.exchange(true, std::memory_order_acquire); }
-void put_hand_down() { taken.store(false, std::memory_order_release); }
+void put_hand_down() { taken.store(false, std::memory_order_release); }  // as it is, to the next
 
 }  // namespace
 
@@ -206,7 +206,7 @@ void holes_finish_round() {
 std::size_t holes_punch_all() {
   std::size_t bytes = 0;
   Visitor visitor;
-  const std::size_t count = arena_count.load(std::memory_order_acquire);
+  const std::size_t count = arena_count.load(std::memory_order_acquire);  // complete ones
   for (std::size_t a = 0; a < count; ++a) {
     visitor.let_go();
     const std::size_t end = spans_frontier(a);

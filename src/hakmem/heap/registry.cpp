@@ -1,6 +1,7 @@
 #include "hakmem/heap/registry.hpp"
 
 #include "hakmem/arena/spans.hpp"
+#include "hakmem/config/delay.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/shared.hpp"
 
@@ -62,13 +63,11 @@ Heap* make_heap(Kind& kind) {
   return heap;
 }
 
-// The flag is a hint, too.
-void park(Heap* heap) {
+void list_parked(Heap* heap) {
   Kind& kind = kind_of(heap);
   Parked& list = heap->kept.load(std::memory_order_relaxed) != nullptr ? kind.kept : kind.bare;
   heap->next_parked = list.first;
   list.first = heap;
-  heap->parked.store(true, std::memory_order_relaxed);
   list.count.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -76,7 +75,7 @@ Heap* unpark(Parked& list) {
   Heap* heap = list.first;
   if (heap == nullptr) return nullptr;
   list.first = heap->next_parked;
-  heap->parked.store(false, std::memory_order_relaxed);
+  heap->parked.store(false, std::memory_order_relaxed);  // seen late: its new owner gets help
   list.count.fetch_sub(1, std::memory_order_relaxed);
   return heap;
 }
@@ -133,8 +132,14 @@ Heap* shared_heap_open() {
 }
 
 void registry_park(Heap* heap) {
+  // Sequentially consistent, as are a push and the pusher's look at the flag, and the look at the
+  // list when the door is left: the pusher finds the heap parked, or its push is found here. Who
+  // finds it parked and the door shut relies on the holder, who leaves it as that of a parked heap.
+  heap->parked.store(true, std::memory_order_seq_cst);
+  leave(heap);
+  config::delay_point();
   const os::Locked locked(lock);
-  park(heap);
+  list_parked(heap);
 }
 
 void count_large(std::size_t bytes) {
@@ -166,17 +171,19 @@ void fork_prepare() {
 void fork_parent() {
   os::holds_every_lock = false;
   spans_locks(&os::Lock::unlock);
-  for_each_heap([](Heap* heap) { heap->door.unlock(); });
+  for_each_heap(&leave_visited);
   lock.unlock();
 }
 
 void fork_child() {
   os::holds_every_lock = false;
   spans_locks(&os::Lock::reset);
+  while (unpark(threads) != nullptr) continue;  // what was being parked may not be listed yet
   for_each_heap([](Heap* heap) {
     heap->door.reset();
     if (heap == current_heap || is_shared(heap->id)) return;
-    if (!is_parked(heap)) park(heap);
+    heap->parked.store(true, std::memory_order_relaxed);  // nobody else is here
+    list_parked(heap);
   });
   pending_rebuild();
   holes_reset();

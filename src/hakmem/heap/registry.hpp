@@ -38,7 +38,7 @@ std::uint32_t kept_count();
 void count_large(std::size_t bytes);
 std::size_t large_live_bytes();
 
-// Puts a heap of either kind among the parked ones. Its door is not held.
+// Puts a heap of either kind among the parked ones. The caller holds its door, which it lets go of.
 void registry_park(Heap* heap);
 
 // Fork: takes all locks of the library in their order, so that every heap is consistent.

@@ -43,12 +43,10 @@ void release_slabs(Heap* heap, Bin& bin) {
 }  // namespace
 
 void shared_heap_close(Heap* heap) {
-  {
-    const os::Locked inside(heap->door);
-    // What was freed remotely comes home first: the slabs' remote words must be 0 when they go.
-    trim_inside(heap);
-    for (Bin& bin : heap->bins) release_slabs(heap, bin);
-  }
+  heap->door.lock();
+  // What was freed remotely comes home first: the slabs' remote words must be 0 when they go.
+  trim_inside(heap);
+  for (Bin& bin : heap->bins) release_slabs(heap, bin);
   registry_park(heap);
 }
 
@@ -81,7 +79,7 @@ void* starter_allocate(std::uint16_t& turn, unsigned c) {
     heap->door.unlock();
     return p;
   }
-  // All are busy, or there is no memory for one more: any will do, in its turn.
+  // All are busy, or there is no memory for one more: any will do in its turn (acquire: whole).
   Heap* heap = starters[turn % kStarters].load(std::memory_order_acquire);
   if (heap == nullptr) heap = starters[0].load(std::memory_order_acquire);
   return heap != nullptr ? shared_allocate(heap, c) : nullptr;

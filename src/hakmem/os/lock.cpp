@@ -47,12 +47,12 @@ HAK_COLD void Lock::wait() {
     std::uint32_t expected = kFree;
     if (state_.load(std::memory_order_relaxed) == kFree &&
         state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
-                                       std::memory_order_relaxed)) {
+                                       std::memory_order_relaxed)) {  // acquire: as in lock()
       return;
     }
     pause_briefly();
   }
-  // From here on the lock is taken as contended: whoever lets go of it must wake somebody.
+  // From here on it is taken (acquire, too) as contended: who lets go of it must wake somebody.
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     futex(state_, FUTEX_WAIT_PRIVATE, kContended);
   }

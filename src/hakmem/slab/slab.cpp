@@ -53,7 +53,7 @@ void slab_destroy(Descriptor* slab) {
   }
   if (HAK_UNLIKELY(slab->slab.holes)) slab_forget_holes(slab);
   tiny_region_id_write_header(slab, kRegionUnused, kRegionUnused);
-  slab->owner.store(0, std::memory_order_release);
+  slab->owner.store(0, std::memory_order_seq_cst);  // the slab is lost as in slab_change_owner
 }
 
 unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
