@@ -8,6 +8,7 @@
 
 #include "child.hpp"
 #include "hakmem/arena/arena.hpp"
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/os/memory.hpp"
 #include "probe.hpp"
 
@@ -177,6 +178,8 @@ TEST(ArenaTest, ArraysAreGuardedOnBothSides) {
         ASSERT_TRUE(arena_add(1));
         Arena& arena = arenas[0];
         ASSERT_TRUE(arena_advance(arena, 3));
+        EXPECT_FALSE(is_readable(arena.remote_bits.base));  // few slabs need them
+        ASSERT_TRUE(span_open_remote_bits(span_at(0, 1, 2)));
         const auto expect_guarded = [&](const GrowingArray& array, bool readable_beyond) {
           EXPECT_FALSE(is_readable(array.base - 1));
           EXPECT_TRUE(is_writable(array.base));
