@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "hakmem/os/system.hpp"
 #include "heap_support.hpp"
 
 namespace hakmem {
@@ -183,6 +184,7 @@ TEST(Help, AnOwnerAtWorkIsLeftAlone) {
     std::vector<void*> objects = take_slabs(heap, kClass, 200);
     for (void* p : objects) {
       heap->visits.fetch_add(1);
+      heap->visited_at = static_cast<std::uint32_t>(os::coarse_milliseconds());
       free_remotely({p});
     }
     EXPECT_EQ(heap->bins[kClass].counters.collects, 0u);

@@ -141,10 +141,11 @@ TEST(HeapRemote, FreedTwiceAndTheSlabIsGoneIsCaught) {
     Heap* heap = new_heap();
     const std::vector<void*> objects = refill(heap, 4, 3);
     Outbox outbox{};
+    const Descriptor* slab = slab_at(objects[1]);
     add_to(outbox, objects[1]);
     give_back(heap, objects);
     heaps_trim_idle();
-    ASSERT_EQ(slab_at(objects[1])->owner.load(), 0u);
+    ASSERT_EQ(slab->owner.load(), 0u);
     std::ostringstream message;
     message << "double free of " << objects[1] << " \\(80-byte object\\)";
     EXPECT_DEATH(outbox_flush(outbox), message.str());

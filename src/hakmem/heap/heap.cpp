@@ -92,8 +92,6 @@ void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (visits - heap->looked_at >= kVisitsPerLook) {
     heap->looked_at = visits;
-    heap->visited_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
-                           std::memory_order_relaxed);
     heap->behind = waiting_slabs(heap) > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
     help_another();
   }
@@ -110,6 +108,9 @@ void note_visit(Heap* heap) {
   // Only the owner writes: no atomic addition.
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   heap->visits.store(visits + 1, std::memory_order_relaxed);
+  if (visits % kVisitsPerLook != 0) return;
+  heap->visited_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                         std::memory_order_relaxed);
 }
 
 }  // namespace
