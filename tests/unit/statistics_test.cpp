@@ -228,19 +228,6 @@ bool arenas_are_small() {
   return config::arena_bytes() != 0 && config::arena_bytes() < std::size_t{16} << 20;
 }
 
-// The books beside a heap of one size. Those of 16 B need a remote bitmap of their own.
-TEST(Statistics, MetadataIsASmallPart) {
-  for (const auto& [size, most] : {std::pair{16, 0.02}, {32, 0.015}, {64, 0.015}, {1024, 0.015}}) {
-    in_child([size = static_cast<std::size_t>(size), most = most] {
-      for (std::size_t bytes = 0; bytes < std::size_t{64} << 20; bytes += size) {
-        ASSERT_NE(hak_malloc(size), nullptr);
-      }
-      const hak_stats_t s = stats();
-      EXPECT_LT(static_cast<double>(s.metadata) / static_cast<double>(s.committed), most) << size;
-    });
-  }
-}
-
 TEST(Statistics, ObjectsMappedApart) {
   in_child([] {
     constexpr std::size_t kMiB = std::size_t{1} << 20;
