@@ -8,6 +8,7 @@
 
 #include "child.hpp"
 #include "hakmem/arena/arena.hpp"
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/os/memory.hpp"
 #include "probe.hpp"
 
@@ -177,6 +178,8 @@ TEST(ArenaTest, ArraysAreGuardedOnBothSides) {
         ASSERT_TRUE(arena_add(1));
         Arena& arena = arenas[0];
         ASSERT_TRUE(arena_advance(arena, 3));
+        EXPECT_FALSE(is_readable(arena.remote_bits.base));  // few slabs need them
+        ASSERT_TRUE(span_open_remote_bits(span_at(0, 1, 2)));
         const auto expect_guarded = [&](const GrowingArray& array, bool readable_beyond) {
           EXPECT_FALSE(is_readable(array.base - 1));
           EXPECT_TRUE(is_writable(array.base));
@@ -298,6 +301,8 @@ TEST(ArenaTest, HonoursALimitLoweredLater) {
         Arena& arena = arenas[0];
         ASSERT_TRUE(arena_advance(arena, 10));
         arena.base[0] = 'k';
+        ASSERT_TRUE(arena_add(1));  // of this one only what is accessible stays
+        ASSERT_TRUE(arena_advance(arenas[1], 1));
         const std::size_t regions_before = arena.regions;
         const std::size_t mapped_before = arena.mapped;
         const std::size_t limit_bytes = std::size_t{256} << 20;
@@ -322,6 +327,11 @@ TEST(ArenaTest, HonoursALimitLoweredLater) {
         EXPECT_EQ(region_id_of(beyond_end), kRegionUnused);
         EXPECT_EQ(arena_of(beyond_end), nullptr);
         EXPECT_EQ(arena_of(beyond_end - 1), &arena);
+        for (const Arena& each : arenas_so_far()) {
+          for (const GrowingArray* array : {&each.ids, &each.descriptors, &each.local_bits}) {
+            EXPECT_TRUE(is_writable(array->base + array->accessible - 1));
+          }
+        }
       },
       {{"HAKMEM_ARENA_BYTES", "4G"}, {"HAKMEM_COMMIT_STEP", "1M"}});
 }

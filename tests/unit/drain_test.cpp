@@ -1,5 +1,6 @@
-// Programs that run for long: what a burst filled drains, since refill takes from the fullest
-// slabs. Slabs are counted, in bytes; nothing waits for a clock.
+// What there is beside the live objects. Slabs of programs that run for long: what a burst filled
+// drains, since refill takes from the fullest. And the books. Bytes are counted; nothing waits for
+// a clock.
 #include <algorithm>
 #include <random>
 #include <vector>
@@ -80,6 +81,19 @@ TEST(Drain, SlabsOfABurstBecomeFewAgain) {
         EXPECT_EQ(s.live + s.cached + s.free + s.slack, 0u);
       },
       {{"HAKMEM_PURGE_DELAY", "1000000000"}});
+}
+
+// Beside objects of one size, in thousandths. Slabs of 16 B need a remote bitmap of their own.
+TEST(Metadata, IsASmallPartOfAHeap) {
+  for (const std::size_t size : {16, 32, 64, 1024}) {
+    in_child([size] {
+      for (std::size_t bytes = 0; bytes < std::size_t{64} << 20; bytes += size) {
+        ASSERT_NE(hak_malloc(size), nullptr);
+      }
+      const hak_stats_t s = stats();
+      EXPECT_LT(s.metadata * 1000 / s.committed, size == 16 ? 20u : 15u) << size;
+    });
+  }
 }
 
 }  // namespace

@@ -178,6 +178,30 @@ TEST(Purge, AtOnceInTheLeanProfile) {
       {{"HAKMEM_PROFILE", "lean"}});
 }
 
+TEST(Purge, BitmapsGoAlongAsFarAsTheyAreAccessible) {
+  in_child(
+      [] {
+        constexpr std::size_t kRegions = 256;  // bitmaps of whole pages, however large pages are
+        const auto calls_to_purge = [](Descriptor* span) {
+          const std::uint64_t before = os::memory_calls();
+          span_free(span);
+          EXPECT_EQ(spans_purge_all(), kRegions * kRegionBytes);
+          return os::memory_calls() - before;
+        };
+        calls_to_purge(take(kRegions));  // the first time purging is tried out
+        EXPECT_EQ(calls_to_purge(take(kRegions)), 2u);
+        Descriptor* span = take(kRegions);
+        ASSERT_EQ(region_of(span), 0u);
+        ASSERT_TRUE(span_open_remote_bits(span));
+        char* const bits[] = {arenas[0].local_bits.base, arenas[0].remote_bits.base};
+        const std::size_t bytes = kRegions * arenas[0].remote_bits.element_bytes;
+        for (char* each : bits) std::memset(each, 1, bytes);
+        EXPECT_EQ(calls_to_purge(span), 3u);
+        for (char* each : bits) EXPECT_TRUE(is_zero(each, bytes));
+      },
+      kNeverPurge);
+}
+
 TEST(Purge, WhatTheSystemRefusesStaysDirtyAndIsUsedAgain) {
   in_child(
       [] {

@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kOwner = 7;
 inline Descriptor* make_slab(const SizeClass& k, unsigned colour, std::uint32_t owner = kOwner) {
   Descriptor* span = span_allocate(k.regions, k.regions).head;
   EXPECT_NE(span, nullptr);
-  slab_create(span, k, owner, colour);
+  EXPECT_TRUE(slab_create(span, k, owner, colour));
   return span;
 }
 

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "child.hpp"
@@ -74,6 +75,29 @@ TEST(WithoutMetadata, ThereAreNoNewHeapsButThoseThatAreGoOn) {
         hak_heap_destroy(heap);
       },
       {{"HAKMEM_ARENA_BYTES", "256M"}});
+}
+
+// Only slabs of the smallest objects have a remote bitmap that must be got.
+TEST(WithoutMetadata, ASlabWhoseRemoteBitsAreNotToBeHadIsNotMade) {
+  in_child([] {
+    void* other = hak_malloc(32);
+    char* const nowhere = static_cast<char*>(os::reserve(os::page_size()));
+    os::release(nowhere, os::page_size());
+    char* const base = std::exchange(arenas[0].remote_bits.base, nowhere);
+    hak_heap_t* heap = hak_heap_new();
+    errno = 0;
+    EXPECT_EQ(hak_malloc(16), nullptr);
+    EXPECT_EQ(hak_heap_malloc(heap, 16), nullptr);
+    EXPECT_EQ(errno, ENOMEM);
+    arenas[0].remote_bits.base = base;
+    hak_heap_destroy(heap);
+    void* smallest = hak_malloc(16);
+    ASSERT_NE(smallest, nullptr);
+    std::thread([smallest] { hak_free(smallest); }).join();
+    hak_free(other);
+    hak_collect(true);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
 }
 
 // May fail, with ENOMEM, but nothing is lost.

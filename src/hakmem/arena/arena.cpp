@@ -137,20 +137,18 @@ void cut_metadata(Arena& arena) {
 
 // Gives back what lies beyond `regions`, of the memory and of each array.
 void cut_tail(Arena& arena, std::size_t regions) {
-  const auto cut = [&](const GrowingArray& array) {
-    const std::size_t from = align_up(regions * array.element_bytes, os::page_size());
-    const std::size_t to = align_down(arena.regions * array.element_bytes, os::page_size());
-    if (from >= to) return;
-    os::release(array.base + from, to - from);
-    arena.mapped -= to - from;
-  };
   // First nobody may look there any more.
   if (&arena == &arenas[0]) {
     arena_window.bytes.store(regions << kRegionShift, std::memory_order_relaxed);
   }
-  for (const GrowingArray* array :
+  for (GrowingArray* array :
        {&arena.ids, &arena.descriptors, &arena.local_bits, &arena.remote_bits, &arena.memory}) {
-    cut(*array);
+    const std::size_t from = align_up(regions * array->element_bytes, os::page_size());
+    const std::size_t to = align_down(arena.regions * array->element_bytes, os::page_size());
+    if (from >= to) continue;
+    os::release(array->base + from, to - from);
+    array->accessible = std::min(array->accessible, from);
+    arena.mapped -= to - from;
   }
   arena.regions = regions;
   if (&arena == &arenas[0]) cut_metadata(arena);
@@ -232,8 +230,7 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
   if (frontier > arena.regions) return false;
   if (frontier << kRegionShift > arena.memory.accessible) {
     honour_limit(arena, frontier);
-    const std::size_t limit = os::address_space_limit();
-    if (limit != SIZE_MAX && frontier << kRegionShift > limit) return false;
+    if (frontier << kRegionShift > os::address_space_limit()) return false;
   }
   // Steps grow with the heap, so that their number stays small and small programs stay small.
   const std::size_t step = std::max(kMetadataStep, arena.frontier / 4);
@@ -243,7 +240,7 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
     return array.grow_to(frontier, step * array.element_bytes, arena.regions);
   };
   if (!grow(arena.ids) || !grow(arena.descriptors) || !grow(arena.local_bits) ||
-      !grow(arena.remote_bits) || !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
+      !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
     return false;
   }
   regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);

@@ -41,7 +41,7 @@ struct Arena {
   GrowingArray ids;
   GrowingArray descriptors;
   GrowingArray local_bits;
-  GrowingArray remote_bits;
+  GrowingArray remote_bits;  // only as far as spans that need them lie (span_open_remote_bits)
   GrowingArray memory;
 
   Descriptor* descriptor(std::size_t region) const {
@@ -66,8 +66,8 @@ inline std::span<Arena> arenas_so_far() {
 // Adds an arena of at least `regions` regions; more where the limits allow. False: not to be had.
 [[nodiscard]] bool arena_add(std::size_t regions);
 
-// Makes regions up to `frontier` usable: memory, descriptors, bitmaps, ids. Honours a limit of
-// address space that was lowered since: then the unused tail is given back.
+// Makes regions up to `frontier` usable: memory, descriptors, local bitmaps, ids. Honours a limit
+// of address space that was lowered since: then the unused tail is given back.
 [[nodiscard]] bool arena_advance(Arena& arena, std::size_t frontier);
 
 // Regions that arena_advance made usable so far, in all arenas. Any thread; a hint.

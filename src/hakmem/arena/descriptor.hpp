@@ -17,8 +17,8 @@ namespace hakmem {
 inline constexpr unsigned kInlineWords = 4;
 
 // Larger slabs have a bitmap of this size in the arena's bitmap arrays. Those that need half of it
-// have their remote bitmap in the other half of the local one, so that the second array is hardly
-// ever touched.
+// have their remote bitmap in the other half of the local one; the second array is accessible only
+// as far as slabs lie that need more.
 inline constexpr unsigned kMaxWords = 64;
 inline constexpr unsigned kHalfOfWords = kMaxWords / 2;
 

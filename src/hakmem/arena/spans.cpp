@@ -21,8 +21,8 @@ constinit std::uint64_t purges = 0;
 // ---- purging -----------------------------------------------------------------------------------
 
 // Purges the pages of bitmaps that belong to free regions alone, those of `span`, as far as they
-// touch the regions [from, to). Bits of free regions mean nothing: local ones are cleared when a
-// slab is made, remote ones are 0 already. Where it fails the bits stay as they are.
+// touch the regions [from, to) and are accessible. Bits of free regions mean nothing: local ones
+// are cleared when a slab is made, remote ones are 0 already. Where it fails the bits stay.
 void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   const Arena& arena = arena_of(span);
   const std::size_t first = region_of(span);
@@ -30,8 +30,8 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   for (const GrowingArray* array : {&arena.local_bits, &arena.remote_bits}) {
     const std::size_t each = array->element_bytes;
     const std::size_t begin = std::max(align_up(first * each, page), align_down(from * each, page));
-    const std::size_t end =
-        std::min(align_down((first + span->regions) * each, page), align_up(to * each, page));
+    const std::size_t end = std::min({align_down((first + span->regions) * each, page),
+                                      align_up(to * each, page), array->accessible});
     if (begin < end) static_cast<void>(os::purge(array->base + begin, end - begin));
   }
 }
@@ -45,14 +45,11 @@ std::size_t purge_oldest(std::size_t most = SIZE_MAX) {
   const std::size_t bytes = std::size_t{span->regions} << kRegionShift;
   const bool gone = os::purge(memory_of(span), bytes);
   const std::size_t from = region_of(span);
-  const std::size_t to = from + span->regions;
-  if (gone) purge_bitmaps(span, from, to);
   lock.lock();
   const Descriptor* merged = insert_coalesced(span, !gone, gone ? 0 : kNever);
   if (!gone) return 0;
-  // With its neighbours the span may complete a page at either end.
-  if (region_of(merged) < from) purge_bitmaps(merged, from, from + 1);
-  if (region_of(merged) + merged->regions > to) purge_bitmaps(merged, to - 1, to);
+  // Its neighbours may complete a page at either end. Little beside the memory: under the lock.
+  purge_bitmaps(merged, from, from + (bytes >> kRegionShift));
   ++purges;
   return bytes;
 }
@@ -217,6 +214,12 @@ bool span_grow(Descriptor* head, std::size_t regions) {
   if (!take_free(arena, arena.descriptor(end), end, new_end)) return false;
   head->regions = static_cast<std::uint32_t>(regions);
   return true;
+}
+
+bool span_open_remote_bits(const Descriptor* head) {
+  const os::Locked locked(lock);
+  Arena& arena = arena_of(head);
+  return arena.remote_bits.grow_to(region_of(head) + head->regions, 1 << 16, arena.regions);
 }
 
 bool spans_can_refill(std::size_t bytes) {

@@ -7,7 +7,7 @@
 // and O(regions) in writing region ids.
 //
 // One lock protects it all, and the arenas. It is held for a walk of a tree, or while an arena
-// grows; never while memory is purged.
+// grows; never while memory of objects is purged.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +43,9 @@ Descriptor* span_split(Descriptor* head, std::size_t regions);
 
 // Extends a span to `regions` regions if what follows is free. The ids of the new part are unused.
 bool span_grow(Descriptor* head, std::size_t regions);
+
+// Makes the span's remote bitmap (arena/descriptor.hpp) accessible, which few slabs need.
+[[nodiscard]] bool span_open_remote_bits(const Descriptor* head);
 
 // Purges dirty spans that waited for longer than the profile says.
 void spans_tick(std::uint64_t now);

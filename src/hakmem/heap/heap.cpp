@@ -52,7 +52,10 @@ Descriptor* take_span(Heap* heap, const Bin& bin, const SizeClass& k) {
 Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
   Descriptor* span = take_span(heap, bin, k);
   if (span == nullptr) return nullptr;
-  slab_create(span, k, heap->id, bin.colour++);
+  if (!slab_create(span, k, heap->id, bin.colour++)) {
+    span_free(span);
+    return nullptr;
+  }
   bin.add(span);
   return span;
 }
@@ -219,11 +222,8 @@ void heaps_trim_idle() {
 
 void heap_park(Heap* heap, void* kept) {
   heap->door.lock();
-  if (kept == nullptr) {
-    trim_inside(heap);
-  } else {
-    heap_drain(heap, kDrainAll);
-  }
+  heap_drain(heap, kDrainAll);
+  if (kept == nullptr) trim_inside(heap);
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

@@ -6,7 +6,6 @@
 namespace hakmem {
 namespace {
 
-// `arena` is the slab's.
 std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, unsigned w) {
   if (k.words <= kInlineWords) return slab->bits[w];
   const Arena& arena = arena_of(slab);

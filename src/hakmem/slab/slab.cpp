@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/slab/local_bits.hpp"
@@ -23,7 +24,8 @@ const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index
 
 }  // namespace
 
-void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
+bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
+  if (k.words > kHalfOfWords && !span_open_remote_bits(span)) return false;
   span->slot = k.slot;
   span->start = static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine);
   span->slab = SlabState{};
@@ -33,6 +35,7 @@ void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
     if (bits.word(w) != 0) bits.store(w, 0);
   }
   slab_change_owner(span, owner);
+  return true;
 }
 
 void slab_change_owner(Descriptor* slab, std::uint32_t owner) {

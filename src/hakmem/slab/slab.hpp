@@ -18,8 +18,9 @@ inline const SizeClass& class_of(const Descriptor* slab) {
 }
 
 // Makes a span of the class's length a slab of the heap `owner`, whose first object lies at
-// colour `colour` (taken modulo the class's colours).
-void slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour);
+// colour `colour` (taken modulo the class's colours). False: no memory for its bitmaps.
+[[nodiscard]] bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner,
+                               unsigned colour);
 
 // Makes the slab another heap's. The caller holds the doors of both.
 void slab_change_owner(Descriptor* slab, std::uint32_t owner);
