@@ -27,6 +27,8 @@ bool may_call() {
   return calls_until_failure.fetch_sub(1, std::memory_order_relaxed) != 1;
 }
 
+void* or_null(void* p) { return p == MAP_FAILED ? nullptr : p; }
+
 bool protect(void* p, std::size_t bytes, int protection) {
   const KeepErrno keep;
   return may_call() && mprotect(p, bytes, protection) == 0;
@@ -48,18 +50,14 @@ bool advise_gone(void* p, std::size_t bytes) {
   return false;
 }
 
-// Some emulators accept the advice and do nothing: memory counts as zero only where a test page
-// came back as zero.
+// Some emulators take the advice and do nothing: it counts only where a test page became zero.
 bool purge_works() {
   static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
   const int known = answer.load(std::memory_order_relaxed);
   if (known != 0) return known == 1;
   const std::size_t bytes = page_size();
-  void* page = reserve(bytes);
-  if (page == nullptr || !commit(page, bytes)) {
-    if (page != nullptr) release(page, bytes);
-    return false;  // asked again next time
-  }
+  void* page = map(bytes);
+  if (page == nullptr) return false;  // asked again next time
   auto* probe = static_cast<volatile char*>(page);
   probe[bytes / 2] = 1;
   calls.fetch_add(1, std::memory_order_relaxed);
@@ -72,8 +70,7 @@ bool purge_works() {
 void* map_with(std::size_t bytes, int protection) {
   const KeepErrno keep;
   if (!may_call()) return nullptr;
-  void* p = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? nullptr : p;
+  return or_null(mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 #if defined(MREMAP_DONTUNMAP) && defined(MADV_COLD)
@@ -83,8 +80,7 @@ void* leave_behind(void* p, std::size_t bytes) {
   if (!may_call()) return nullptr;
   // The kernel takes the new address for a hint and refuses a crooked one: null says "anywhere".
   void* const anywhere = nullptr;
-  void* moved = mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, anywhere);
-  return moved == MAP_FAILED ? nullptr : moved;
+  return or_null(mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, anywhere));
 }
 
 // Emulators may hand the call on and count the source as unmapped: then it is none of theirs any
@@ -147,8 +143,7 @@ void* move_out([[maybe_unused]] void* p, [[maybe_unused]] std::size_t bytes) {
 void* remap(void* p, std::size_t old_bytes, std::size_t bytes) {
   const KeepErrno keep;
   if (!may_call()) return nullptr;
-  void* moved = mremap(p, old_bytes, bytes, MREMAP_MAYMOVE);
-  return moved == MAP_FAILED ? nullptr : moved;
+  return or_null(mremap(p, old_bytes, bytes, MREMAP_MAYMOVE));
 }
 
 void release(void* p, std::size_t bytes) {
@@ -160,8 +155,6 @@ void release(void* p, std::size_t bytes) {
 bool commit(void* p, std::size_t bytes) { return protect(p, bytes, PROT_READ | PROT_WRITE); }
 
 bool make_readable(void* p, std::size_t bytes) { return protect(p, bytes, PROT_READ); }
-
-void seal(void* p, std::size_t bytes) { static_cast<void>(protect(p, bytes, PROT_READ)); }
 
 bool purge(void* p, std::size_t bytes) {
   const KeepErrno keep;

@@ -24,11 +24,8 @@ void release(void* p, std::size_t bytes);
 // Makes reserved memory readable and writable; it reads as zero. False when the system refuses.
 [[nodiscard]] bool commit(void* p, std::size_t bytes);
 
-// Makes reserved memory readable; it reads as zero.
+// Makes reserved memory readable, and it reads as zero; or committed memory no longer writable.
 [[nodiscard]] bool make_readable(void* p, std::size_t bytes);
-
-// Write-protects committed memory for good.
-void seal(void* p, std::size_t bytes);
 
 // Gives the pages back. True when they are gone and the memory reads as zero; false when the
 // system does not do it, and then nothing has changed.
@@ -39,8 +36,7 @@ void* map(std::size_t bytes);
 
 // Moves the pages of accessible memory to an address that the system chooses, by its page tables:
 // nothing is copied. The memory at `p` stays accessible, and reads as zero. Null when the system
-// does not do it (before Linux 5.7, emulators, locked pages, a range of several mappings), and then
-// nothing has changed.
+// does not do it (before Linux 5.7, emulators, locked pages, several mappings): nothing changed.
 void* move_out(void* p, std::size_t bytes);
 
 // Grows memory from map, move_out or remap; it may move. What is added reads as zero.

@@ -55,11 +55,7 @@ void pause_microseconds(unsigned microseconds) {
   const KeepErrno keep;
   constexpr unsigned kSecond = 1000000;
   const timespec time{microseconds / kSecond, static_cast<long>(microseconds % kSecond) * 1000};
-  if (microseconds == 0) {
-    sched_yield();
-  } else {
-    nanosleep(&time, nullptr);
-  }
+  microseconds == 0 ? sched_yield() : nanosleep(&time, nullptr);
 }
 
 void pause_at_random(std::uint64_t once_in) {
