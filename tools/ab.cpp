@@ -79,8 +79,7 @@ double read_seconds(const std::string& text) {
 }
 
 bool is_hot_gate(const std::string& variable) {
-  for (std::size_t i = 0; i < config::option_count(); ++i) {
-    const config::OptionInfo& info = config::option_info(i);
+  for (const config::OptionInfo& info : config::kOptions) {
     if (variable == info.variable) return info.kind == config::Kind::hot;
   }
   if (variable == "HAKMEM_FLAVOUR" || variable == "HAKMEM_FLAGS") return true;  // of the build

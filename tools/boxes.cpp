@@ -45,8 +45,8 @@ std::vector<Row> read_table() {
   config::load();
   const bool hot_is_frozen = std::string_view(config::flavour()) == "release";
   std::vector<Row> rows;
-  for (std::size_t i = 0; i < config::option_count(); ++i) {
-    const config::OptionInfo& info = config::option_info(i);
+  for (std::size_t i = 0; i < config::kOptionCount; ++i) {
+    const config::OptionInfo& info = config::kOptions[i];
     Row row{kNames[i], info};
     row.speed = config::option_default(i, Profile::speed);
     row.balanced = config::option_default(i, Profile::balanced);
@@ -55,7 +55,7 @@ std::vector<Row> read_table() {
     row.frozen = row.hot && hot_is_frozen;
     // What is compiled in holds whatever the profile.
     row.value =
-        row.frozen ? config::frozen_value(info.variable, row.balanced) : config::option_value(i);
+        row.frozen ? config::frozen_value(info.variable, row.balanced) : config::values.value[i];
     rows.push_back(std::move(row));
   }
   return rows;

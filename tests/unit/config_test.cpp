@@ -20,9 +20,7 @@ Environment with(const char* name, const char* value) {
 
 TEST(Options, TableIsSound) {
   std::set<std::string> names;
-  ASSERT_EQ(option_count(), kOptionCount);
-  for (std::size_t i = 0; i < option_count(); ++i) {
-    const OptionInfo& info = option_info(i);
+  for (const OptionInfo& info : kOptions) {
     EXPECT_TRUE(std::string(info.variable).starts_with("HAKMEM_"));
     EXPECT_FALSE(std::string(info.variable).starts_with("HAKMEM_TEST_"));
     EXPECT_TRUE(names.insert(info.variable).second) << info.variable;
@@ -41,10 +39,10 @@ TEST(Options, DefaultsOfEachProfile) {
     const Outcome o = run_in_child(
         [&] {
           EXPECT_EQ(profile(), expected);
-          for (std::size_t i = 0; i < option_count(); ++i) {
-            EXPECT_EQ(option_value(i), option_default(i, expected)) << option_info(i).variable;
+          for (std::size_t i = 0; i < kOptionCount; ++i) {
+            EXPECT_EQ(values.value[i], option_default(i, expected)) << kOptions[i].variable;
             EXPECT_EQ(option_default(i, expected),
-                      option_info(i).defaults[static_cast<int>(expected)]);
+                      kOptions[i].defaults[static_cast<int>(expected)]);
           }
         },
         with("HAKMEM_PROFILE", profile_name(expected)));
@@ -113,7 +111,7 @@ TEST(Options, EachVariableSetsItsOwnValue) {
     const Outcome o = run_in_child(
         [&] {
           for (std::size_t j = 0; j < kOptionCount; ++j) {
-            EXPECT_EQ(option_value(j),
+            EXPECT_EQ(values.value[j],
                       i == j && !frozen ? 12345 : option_default(j, Profile::balanced));
           }
         },

@@ -55,12 +55,6 @@ extern constinit Values values;
 // environment yet (defaults hold until then). Not thread-safe: called under the lock of start-up.
 void load();
 
-inline std::uint64_t value_of(Option option) { return values.value[static_cast<int>(option)]; }
-
-// The same access by number, for whoever prints the table.
-constexpr std::size_t option_count() { return kOptionCount; }
-constexpr const OptionInfo& option_info(std::size_t index) { return kOptions[index]; }
-inline std::uint64_t option_value(std::size_t index) { return values.value[index]; }
 constexpr std::uint64_t option_default(std::size_t index, Profile profile) {
   return kOptions[index].defaults[static_cast<int>(profile)];
 }
@@ -102,7 +96,7 @@ constexpr std::uint64_t frozen_value(const char* variable, std::uint64_t adopted
 #define X(name, variable, kind, unit, speed, balanced, lean, help) \
   HAK_OPTION_##kind(name, variable, balanced)
 #define HAK_OPTION_cold(name, variable, adopted) \
-  inline std::uint64_t name() { return value_of(Option::name); }
+  inline std::uint64_t name() { return values.value[static_cast<int>(Option::name)]; }
 #ifdef HAKMEM_LAB
 #define HAK_OPTION_hot HAK_OPTION_cold
 #else
