@@ -147,9 +147,7 @@ Descriptor* cut_out(Descriptor* span, std::size_t from, std::size_t regions) {
   const std::size_t total = span->regions;
   AgeQueue::Place place = AgeQueue::place_of(span);
   make_busy(span);
-  Descriptor* head = span + from;
-  head->arena = span->arena;
-  head->regions = static_cast<std::uint32_t>(regions);
+  Descriptor* head = busy_span(arena_of(span), region_of(span) + from, regions);
   if (from + regions < total) {
     Descriptor* tail = head + regions;
     tail->arena = span->arena;

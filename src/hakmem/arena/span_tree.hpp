@@ -28,12 +28,9 @@ class SpanTree {
   Descriptor* best_fit(std::size_t regions) const {
     Descriptor* best = nullptr;
     for (Descriptor* at = root_; at != nullptr;) {
-      if (at->regions >= regions) {
-        best = at;
-        at = at->free.left;
-      } else {
-        at = at->free.right;
-      }
+      const bool fits = at->regions >= regions;
+      if (fits) best = at;
+      at = fits ? at->free.left : at->free.right;
     }
     return best;
   }
@@ -67,15 +64,11 @@ class SpanTree {
     Descriptor** left = &span->free.left;
     Descriptor** right = &span->free.right;
     while (at != nullptr) {
-      if (before(at, span)) {
-        *left = at;
-        left = &at->free.right;
-        at = at->free.right;
-      } else {
-        *right = at;
-        right = &at->free.left;
-        at = at->free.left;
-      }
+      const bool comes_before = before(at, span);
+      Descriptor**& open = comes_before ? left : right;
+      *open = at;
+      open = comes_before ? &at->free.right : &at->free.left;
+      at = *open;
     }
     *left = nullptr;
     *right = nullptr;
@@ -83,15 +76,11 @@ class SpanTree {
 
   static void merge(Descriptor** place, Descriptor* left, Descriptor* right) {
     while (left != nullptr && right != nullptr) {
-      if (priority(left) > priority(right)) {
-        *place = left;
-        place = &left->free.right;
-        left = left->free.right;
-      } else {
-        *place = right;
-        place = &right->free.left;
-        right = right->free.left;
-      }
+      const bool left_first = priority(left) > priority(right);
+      Descriptor*& first = left_first ? left : right;
+      *place = first;
+      place = left_first ? &first->free.right : &first->free.left;
+      first = *place;
     }
     *place = left != nullptr ? left : right;
   }
