@@ -26,9 +26,7 @@ void release(ThreadState* state, Heap* heap) {
 // The state that came with a parked heap, or null.
 ThreadState* kept_state(Heap* heap) {
   // Only whoever took the heap from the registry writes it: relaxed.
-  auto* state = static_cast<ThreadState*>(heap->kept.load(std::memory_order_relaxed));
-  heap->kept.store(nullptr, std::memory_order_relaxed);
-  return state;
+  return static_cast<ThreadState*>(heap->kept.exchange(nullptr, std::memory_order_relaxed));
 }
 
 constexpr std::size_t kMostKept = 4 << 20;  // arrays with room for more bytes are not kept
