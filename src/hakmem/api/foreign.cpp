@@ -10,7 +10,6 @@
 namespace hakmem {
 namespace {
 
-// Ends the program where there is none for the pointer.
 template <typename Function>
 Function* next_definition([[maybe_unused]] const char* name, const void* p) {
 #ifndef HAKMEM_NO_OVERRIDE  // else nothing was overridden: a foreign pointer is an error

@@ -22,8 +22,7 @@ namespace {
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 constexpr std::uint64_t kShortestPause = 20;  // milliseconds
 constexpr std::uint64_t kLongestPause = 1000;
-// Caches that wait for the next thread have waited long enough after so many rounds in which
-// nothing else happened.
+// Caches wait for the next thread for so many rounds in which nothing else happens.
 constexpr unsigned kQuietRounds = 8;
 
 void tidy() {
@@ -65,10 +64,9 @@ HAK_COLD void janitor_start() {
   const KeepErrno keep;
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return;
-  const long least = sysconf(_SC_THREAD_STACK_MIN);
+  const auto least = static_cast<std::size_t>(std::max(sysconf(_SC_THREAD_STACK_MIN), 0L));
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes,
-                            kStackBytes + (least > 0 ? static_cast<std::size_t>(least) : 0));
+  pthread_attr_setstacksize(&attributes, kStackBytes + least);
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -12,8 +12,7 @@ extern constinit std::atomic<bool> janitor_missing;
 inline bool janitor_is_missing() { return janitor_missing.load(std::memory_order_relaxed); }
 
 // The next slow-door malloc is to start it, if it was asked for: libc is ready, or this is the
-// child of a fork, which has none. A child that ends or becomes another program before it allocates
-// never gets one.
+// child of a fork, which has none. A child that ends or calls exec before it allocates gets none.
 void janitor_request();
 
 // For a thread that may allocate and holds no lock of ours.

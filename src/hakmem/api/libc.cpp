@@ -89,8 +89,8 @@ HAK_EXPORT struct mallinfo mallinfo(void) noexcept {
 
 // glibc's parameters have no meaning here. The known ones are accepted and ignored.
 HAK_EXPORT int mallopt(int parameter, int) noexcept {
-  return (parameter >= M_ARENA_MAX && parameter <= M_TRIM_THRESHOLD) || parameter == M_MXFAST ? 1
-                                                                                              : 0;
+  if (parameter == M_MXFAST) return 1;
+  return parameter >= M_ARENA_MAX && parameter <= M_TRIM_THRESHOLD ? 1 : 0;
 }
 
 HAK_EXPORT void malloc_stats(void) noexcept { print_statistics(2); }

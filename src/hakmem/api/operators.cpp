@@ -3,8 +3,7 @@
 // libhakmem.so needs libc alone, yet a failing operator new throws std::bad_alloc. So libstdc++'s
 // own functions are reached through weak references; where those are null although libstdc++ is
 // there (a C program that opened a C++ plugin loads it locally), they are looked up at that moment.
-// The archive is linked into C++ programs when it comes to operator new: there the references are
-// ordinary ones.
+// The archive's operator new is for C++ programs alone: there the references are ordinary ones.
 
 #include <dlfcn.h>
 

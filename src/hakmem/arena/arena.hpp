@@ -109,16 +109,14 @@ void tiny_region_id_write_header(Descriptor* head, RegionId first, RegionId rest
 // reused for objects, never unmapped. Null when there is none. Thread-safe.
 void* metadata_allocate(std::size_t bytes);
 
-// Takes a block back for later metadata_allocate calls of the same size (rounded up to a power of
-// two). Thread-safe.
+// Takes a block back for later calls of the same size, rounded up to a power of two. Thread-safe.
 void metadata_free(void* p, std::size_t bytes);
 
 // Guards the metadata heap.
 extern constinit os::Lock metadata_lock;
 
-// Bytes of metadata that were ever made accessible: all arrays and the metadata heap; or how many
-// of those are in memory, as the system says: what was made accessible ahead is not. Under the lock
-// of the span allocator.
+// Bytes of metadata made accessible so far: all arrays and the metadata heap; or how many of those
+// the system says are in memory. Under the lock of the span allocator.
 std::size_t metadata_bytes(bool resident = false);
 
 }  // namespace hakmem

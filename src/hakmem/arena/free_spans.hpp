@@ -14,8 +14,7 @@ extern constinit SpanTree reserved_spans;
 extern constinit AgeQueue waiting;  // dirty spans in the order they were freed
 extern constinit std::size_t free_regions;
 
-// Read without the lock to decide whether a visit is worth it: relaxed, a late answer costs a
-// visit.
+// Read without the lock to see whether a visit is worth it: relaxed, a late answer costs one.
 extern constinit std::atomic<std::size_t> dirty_regions;
 
 // Age of memory that the system would not take back (locked pages): it is not offered again.

@@ -100,8 +100,7 @@ bool too_many() {
                                                group_dirty_limit.load(std::memory_order_relaxed));
 }
 
-// Fresh memory was taken as nothing dirty fitted: what waits for no use is bounded by what the heap
-// needed so far.
+// Fresh memory was taken as nothing dirty fitted: the heap's needs so far bound what waits unused.
 void bound_waste() {
   const std::size_t used = regions_ever_used.load(std::memory_order_relaxed) - free_regions;
   most_used = std::max(most_used, used);
@@ -194,9 +193,7 @@ void span_free(Descriptor* head, bool zero) {
 
 Descriptor* span_split(Descriptor* head, std::size_t regions) {
   const os::Locked locked(lock);
-  Descriptor* rest = head + regions;
-  rest->arena = head->arena;
-  rest->regions = head->regions - static_cast<std::uint32_t>(regions);
+  Descriptor* rest = busy_span(arena_of(head), region_of(head) + regions, head->regions - regions);
   head->regions = static_cast<std::uint32_t>(regions);
   return rest;
 }
@@ -236,8 +233,7 @@ std::size_t spans_frontier(std::size_t arena) {
 }
 
 void spans_tick(std::uint64_t now) {
-  // All threads come by here at every visit: one look at each tick of the clock will do, and spares
-  // them the lock's cache line.
+  // All threads come by at every visit: a look a tick is enough, and spares them the lock's line.
   static constinit std::atomic<std::uint64_t> looked_at{0};
   if (looked_at.load(std::memory_order_relaxed) == now || !lock.try_lock()) return;
   looked_at.store(now, std::memory_order_relaxed);

@@ -53,13 +53,11 @@ void spans_tick(std::uint64_t now);
 // Whether any dirty span waits. One load, for slow-door visits; a hint.
 bool spans_waiting();
 
-// Bytes of busy spans that those who have them gave back (slab/pages.hpp). A sum that orders
-// nothing: relaxed.
+// Bytes of busy spans that their holders gave back (slab/pages.hpp). Relaxed: a sum.
 extern constinit std::atomic<std::size_t> bytes_given_back;
 extern constinit std::atomic<std::size_t> slack_given_back;  // of those, where no objects lie
 
-// Whether so many of them may be used again. Under a limit (HAKMEM_LIMIT) all dirty spans are given
-// back before the answer is no.
+// Whether so many of them may be used again. Under a limit: as span_allocate.
 [[nodiscard]] bool spans_can_refill(std::size_t bytes);
 
 // Regions of an arena from here on were never used.

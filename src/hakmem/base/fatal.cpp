@@ -22,8 +22,7 @@ namespace {
 }  // namespace
 
 HAK_COLD void fatal_pointer(const char* what, const void* p, std::size_t object_bytes) {
-  Text line;
-  line.add("hakmem: ").add(what).add(" ").add_pointer(p);
+  Text line = Text().add("hakmem: ").add(what).add(" ").add_pointer(p);
   if (object_bytes != 0) line.add(" (").add_number(object_bytes).add("-byte object)");
   write_and_abort(line);
 }

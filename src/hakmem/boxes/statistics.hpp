@@ -2,8 +2,7 @@
 //
 // There is no counter on the fast path. What cannot be known without one, the number of mallocs and
 // frees that the caches served, is not shown; carves and refills say how many objects went into the
-// caches, flushes and remote frees how many came back. What caches hold now is read off their
-// arrays.
+// caches, flushes and collects how many came back, and their arrays what they hold now.
 #pragma once
 
 #include <cstddef>

@@ -96,12 +96,10 @@ void remote_free(void* p, RegionId id);
 
 inline constexpr unsigned kDrainAll = ~0u;
 
-// Works off at most `slabs` slabs of the heap's pending list; returns how many. The caller holds
-// the door.
+// Works off at most `slabs` slabs of the pending list; returns how many. The caller holds the door.
 unsigned heap_drain(Heap* heap, unsigned slabs);
 
-// Bytes of objects that other threads freed and nobody has collected yet. The caller holds the
-// door.
+// Bytes of objects freed by other threads and not collected yet. The caller holds the door.
 std::size_t heap_waiting_bytes(const Heap* heap);
 
 // Collects what waits on a heap's pending list, unless somebody is at work there. The caller may

@@ -105,16 +105,14 @@ bool look_at(Heap* heap, Descriptor* slab) {
   if (slab->slab.rest != Rest::resting) return false;
   if (slab_is_empty(slab)) {
     heap_free_slab(heap, slab);
-  } else {
-    slab->slab.rest = Rest::done;
-    config::delay_point();
-    return slab_give_back(slab) != 0;
+    return true;
   }
-  return true;
+  slab->slab.rest = Rest::done;
+  config::delay_point();
+  return slab_give_back(slab) != 0;
 }
 
-// Moves the hand over at most so many regions and slabs that give something back. True: the round
-// is over.
+// Moves the hand over at most so many regions and giving slabs. True: the round is over.
 bool move(std::size_t regions, std::size_t slabs) {
   Visitor visitor;
   const std::size_t arena_limit = arena_count.load(std::memory_order_acquire);  // complete ones

@@ -36,8 +36,7 @@ constinit std::atomic<Leaf*> leaves[kLeaves]{};
 constinit Kind threads{1, 0, {}, {}};
 constinit Kind shared{kFirstSharedHeap, 0, {}, {}};
 
-// Of large objects, by threads without a heap; each other thread counts in its own. Nobody orders
-// anything by these: relaxed.
+// Of large objects, by threads without a heap; the others count in their own. Relaxed: a sum.
 constinit std::atomic<std::size_t> large_bytes_elsewhere{0};
 
 Kind& kind_of(const Heap* heap) { return is_shared(heap->id) ? shared : threads; }

@@ -16,8 +16,7 @@ static_assert(kFirstSharedHeap + kMostHeaps <= kMaxOwner);
 
 inline bool is_shared(std::uint32_t id) { return id >= kFirstSharedHeap; }
 
-// The heap with this id, which must have been given out. Heaps are never unmapped: the pointer
-// stays good.
+// The heap with this id, which was given out. Heaps are never unmapped: the pointer stays good.
 Heap* heap_by_id(std::uint32_t id);
 
 // Threads' heaps so far: ids 1 to heap_count(). Shared ones: from kFirstSharedHeap on.

@@ -31,8 +31,7 @@ void* take_one(Heap* heap, unsigned c) {
 void release_slabs(Heap* heap, Bin& bin) {
   for (Descriptor*& first : bin.levels) {
     while (Descriptor* slab = first) {
-      // A freer of a slab that was here before may hold up the summary: all words, whatever it
-      // says.
+      // All words: a freer of a slab that was here before may hold up the summary.
       remote_collect(slab, ~std::uint64_t{0});
       heap_free_slab(heap, slab);
     }

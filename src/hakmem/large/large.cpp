@@ -13,9 +13,8 @@
 namespace hakmem {
 namespace {
 
-// Starts of large objects differ by a cache line, within the first page, so that arrays that are
-// used in parallel do not meet in the same sets of the cache. Objects whose span has no room for
-// that start at its beginning.
+// Starts of large objects differ by a cache line, within the first page, so that arrays used in
+// parallel do not meet in the same sets of the cache. Without room for that they start at 0.
 constexpr std::size_t kStarts = 4096 / kCacheLine;
 constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 

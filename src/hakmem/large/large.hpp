@@ -22,8 +22,7 @@ LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap =
 // Frees all large objects of a shared heap that nobody uses any more.
 void large_free_all(Heap* heap);
 
-// `p` lies in a region whose id is kRegionLarge. Ends the program when it is not the object's
-// start.
+// The id of `p`'s region is kRegionLarge. Ends the program when it is not the object's start.
 void large_free(void* p);
 
 // The same after the object was copied to another place, to grow: the thread does not keep the

@@ -23,8 +23,7 @@ std::size_t slab_give_back(Descriptor* slab);
 // pages come first, and those in holes only where the limit allows (spans_can_refill).
 unsigned slab_take_beside_holes(Descriptor* slab, void** end, unsigned count);
 
-// The objects [first, end) are handed out: their pages count as resident. False: the limit does not
-// allow that.
+// The objects [first, end) are handed out: their pages count as resident. False: the limit forbids.
 [[nodiscard]] bool slab_use_pages(Descriptor* slab, unsigned first, unsigned end);
 
 // The slab ends; its span counts as resident again.

@@ -15,8 +15,7 @@ namespace hakmem {
 // Frees the objects `mask` of word `word` of a slab of class `k`. Any thread that may free them.
 // True: the caller must push the slab on the pending list of `owner`, which the caller read
 // *before* this call: until the OR the objects keep the slab alive, afterwards it may be anybody's
-// or nobody's. Ends the program when one of the objects was freed remotely before and not collected
-// yet.
+// or nobody's. Ends the program when one of the objects waits to be collected already.
 [[nodiscard]] bool remote_return(Descriptor* slab, const SizeClass& k, unsigned word,
                                  std::uint64_t mask);
 

@@ -73,9 +73,8 @@ unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
   for (unsigned taken = 0; taken < count;) {
     w = bits.next_filled(w);
     std::uint64_t word = bits.word(w);
-    for (; word != 0 && taken < count; word &= word - 1) {
+    for (; word != 0 && taken < count; word &= word - 1, ++taken) {
       *--end = first + (std::size_t{w} * 64 + lowest_bit(word)) * k.size;
-      ++taken;
     }
     bits.store(w, word);
   }

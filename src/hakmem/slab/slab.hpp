@@ -56,8 +56,7 @@ inline Descriptor* slab_of(const void* p, RegionId id) { return slab_place_of(p,
 
 [[noreturn]] void fail_no_object(const void* p, const SizeClass& k, bool beyond_last);
 
-// The number of the object that starts `offset` bytes behind the first one. Ends the program when
-// there is none.
+// The number of the object `offset` bytes behind the first. Ends the program when there is none.
 HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const void* p) {
   // Before the first object the offset wraps around and is larger than any slab; the product may
   // overflow then, and gives some index that is not the offset's.
@@ -76,8 +75,7 @@ unsigned slab_index_checked(const Descriptor* slab, const void* p);
 // is set already (a double free). Cost: about 20 instructions an object.
 unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count);
 
-// Returns the objects of a word of the bitmap at once (remote frees). Ends the program on a bit
-// that is set already.
+// The same for objects of one word of the bitmap at once (remote frees).
 void slab_return_word(Descriptor* slab, unsigned word, std::uint64_t mask);
 
 inline unsigned slab_available(const Descriptor* slab) {
