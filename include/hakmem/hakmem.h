@@ -78,9 +78,11 @@ HAK_EXPORT size_t hak_good_size(size_t size);
 HAK_EXPORT size_t hak_collect(bool force);
 
 /* For a thread that will be idle for a while: everything that its cache holds goes back, its own
- * objects and those of other threads, and its heap is there for others. It may go on allocating at
- * any time, and then starts anew. Without this call an idle thread holds back at most its cache
- * budget (HAKMEM_CACHE_BUDGET) and 256 KiB, or a thousand objects, of other threads. */
+ * objects and those of other threads, and its heap is there for the next thread, whose objects may
+ * come to lie in cache lines with those that the caller keeps. It may go on allocating at any time,
+ * and then starts anew. Without this call an idle thread holds back at most its cache budget
+ * (HAKMEM_CACHE_BUDGET; but small arrays of all classes, 1.7 MB, where it is less) and 256 KiB, or
+ * a thousand objects, of other threads. */
 HAK_EXPORT void hak_thread_idle(void);
 
 /* ---- First-class heaps ----
@@ -88,7 +90,8 @@ HAK_EXPORT void hak_thread_idle(void);
  * A heap whose objects can be released all at once. Any thread may allocate from it and release
  * its objects one by one, with hak_free or any other releasing function; hak_realloc moves an
  * object to the process-wide heap where it must move, hak_heap_realloc keeps it in its heap.
- * Allocating takes the heap's lock: a heap is for grouping objects, not for speed.
+ * Allocating takes the heap's lock, and objects of different threads may share a cache line: a heap
+ * is for grouping objects, not for speed.
  */
 typedef struct hak_heap hak_heap_t; /* NOLINT(modernize-use-using): this is C */
 

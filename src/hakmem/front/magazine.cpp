@@ -67,7 +67,8 @@ constexpr std::uint64_t kWireMilliseconds = 64;
 // not buried deep, and its objects keep few pages.
 constexpr unsigned kDrainingPlaces = 63;
 // In larger heaps such a wire is kept on top, at a price of a few nanoseconds for each of these
-// frees.
+// frees. Larger arrays, and so fewer visits, make up for some of it.
+constexpr unsigned kRaisedPlaces = 1023;
 constexpr std::size_t kWorthRaising = (std::size_t{128} << 20) >> kRegionShift;
 
 unsigned held(unsigned slot, const Magazine& m) {
@@ -113,8 +114,9 @@ void lay_null(Magazine& m, unsigned slot) {
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
   if (m.refilled) return;
-  const unsigned places = std::max<unsigned>(wire, std::min<unsigned>(m.capacity, kDrainingPlaces));
   const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising;
+  const unsigned most = raised ? kRaisedPlaces : kDrainingPlaces;
+  const unsigned places = std::max<unsigned>(wire, std::min<unsigned>(m.capacity, most));
   cache.words[slot + kLimit] = m.words + (raised ? wire : places);
   if (raised) wire = static_cast<std::uint16_t>(kOnTop + places - wire);
 }
