@@ -154,8 +154,7 @@ void cut_tail(Arena& arena, std::size_t regions) {
   if (&arena == &arenas[0]) cut_metadata(arena);
 }
 
-// The program may have lowered its limit of address space since the reservation, which then counts
-// against everything it maps.
+// The program may have lowered its limit of address space, against which the reservation counts.
 void honour_limit(const Arena& growing, std::size_t frontier) {
   const std::size_t limit = os::address_space_limit();
   if (limit == SIZE_MAX || mapped_in_all() <= limit / 2) return;

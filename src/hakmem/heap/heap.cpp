@@ -73,8 +73,7 @@ unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   return used_before + never_used;
 }
 
-// The same out of any slab that has something: at the limit the fullest may have only objects whose
-// pages were given back.
+// The same out of any slab: at the limit the fullest may have only objects whose pages are gone.
 HAK_COLD unsigned take_from_any(Bin& bin, void** end, unsigned count) {
   for (unsigned level = 0; level <= Bin::kEmptyLevel; ++level) {
     for (Descriptor* slab = bin.levels[level]; slab != nullptr;) {
