@@ -227,7 +227,7 @@ TEST(Profile, OwnTimerSamplesAndNamesFunctions) {
   const std::string file = temporary("profile.json");
   const std::string plan = temporary("plan.md");
   const Words command = {"profile", "--lib",  kSubject,          "--method", "timer", "--seconds",
-                         "0.6",     "--json", "--no-simulation", "--plan",   plan};
+                         "1",       "--json", "--no-simulation", "--plan",   plan};
   const Outcome outcome = hakmem(command);
   ASSERT_EQ(outcome.code(), 0) << outcome.err;
   const Json profile = Json::parse(outcome.out);
