@@ -109,14 +109,15 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
   if (wire != 0) return;
-  if (held(slot, m) == m.capacity) return_oldest(m, slot, m.refilled ? 1 : m.capacity / 2 + 1);
+  if (held(slot, m) == m.capacity) return_oldest(m, slot, m.capacity / 2 + 1);
   wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
-  if (m.refilled) return;
   const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising;
+  if (m.refilled && !raised) return;
   const unsigned most = raised ? kRaisedPlaces : kDrainingPlaces;
-  const unsigned places = std::max<unsigned>(wire, std::min<unsigned>(m.capacity, most));
+  const unsigned places =
+      m.refilled ? m.capacity : std::max<unsigned>(wire, std::min<unsigned>(m.capacity, most));
   cache.words[slot + kLimit] = m.words + (raised ? wire : places);
   if (raised) wire = static_cast<std::uint16_t>(kOnTop + places - wire);
 }
@@ -344,8 +345,11 @@ void* cache_refill(unsigned slot) {
 void cache_overflow(unsigned slot, void* p) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
-  if (config::check_top() != 0 && *cache.words[slot] == p)
+  // Where a wire lies on top, what was freed last lies below it.
+  void** last = cache.words[slot] - (cache.thread->wires[c] >= kOnTop ? 1 : 0);
+  if (config::check_top() != 0 && *last == p) {
     fatal_pointer("double free of", p, kSizeClasses[c].size);
+  }
   if (!has_array(m, c)) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
     return;

@@ -80,9 +80,9 @@ inline constexpr unsigned kOnTop = 0x8000;
 // again. False: it is not so. Cost: about 15 instructions.
 HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
-  if (wire <= kOnTop) return false;
-  --wire;
   void** top = cache.words[slot];
+  if (wire <= kOnTop || (config::check_top() != 0 && top[-1] == p)) return false;
+  --wire;
   top[1] = nullptr;
   top[0] = p;
   cache.words[slot] = cache.words[slot + kLimit] = top + 1;

@@ -25,7 +25,8 @@ struct Outbox {
   };
 
   std::size_t charge;
-  unsigned hand;  // the place that is sent off next when there is too much
+  unsigned hand;        // the place that is sent off next when there is too much
+  unsigned in_the_way;  // parcels that were sent off because another wanted their place
   Parcel parcels[kParcels];
 };
 

@@ -84,7 +84,8 @@ HAK_NOINLINE bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   send_off(outbox, place);
   place = object;
   outbox.charge += charge_of(object);
-  return outbox.charge >= Outbox::kMostCharge && outbox_relieve(outbox);
+  const bool round = outbox.charge >= Outbox::kMostCharge && outbox_relieve(outbox);
+  return round || ++outbox.in_the_way % Outbox::kParcels == 0;
 }
 
 bool outbox_relieve(Outbox& outbox) {

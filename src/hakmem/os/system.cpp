@@ -39,6 +39,7 @@ void keep_standard_error() {
   const KeepErrno keep;
   if (fstat(2, &kept_file) != 0) return;
   kept_descriptor = fcntl(2, F_DUPFD_CLOEXEC, 100);
+  if (kept_descriptor < 0) kept_descriptor = fcntl(2, F_DUPFD_CLOEXEC, 10);  // few are allowed
 }
 
 int standard_error() {
