@@ -128,6 +128,22 @@ TEST(HeapRemote, ParcelsMakeWay) {
   });
 }
 
+// A thread that only frees others' objects is told to look at the clock now and then, in whatever
+// order they come.
+TEST(HeapRemote, FreeingOthersObjectsIsTime) {
+  in_child([] {
+    Heap* heap = new_heap();
+    std::vector<void*> all = take_slabs(heap, 3, 40);
+    std::shuffle(all.begin(), all.end(), std::mt19937(7));
+    Outbox outbox{};
+    unsigned times = 0;
+    for (void* p : all) times += outbox_add(outbox, p, region_id_anywhere(p)) ? 1 : 0;
+    EXPECT_GE(times, all.size() / 2000);
+    EXPECT_LE(times, all.size() / 100);
+    outbox_flush(outbox);
+  });
+}
+
 TEST(HeapRemote, FreedTwiceIntoOneParcelIsCaught) {
   in_child([] {
     Heap* heap = new_heap();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "front_support.hpp"
+#include "hakmem/large/large.hpp"
 #include "hakmem/os/memory.hpp"
 
 namespace hakmem {
@@ -32,6 +33,33 @@ TEST(Wires, BringAThreadThatNeverMissesToTheSlowDoor) {
         for (void* p : objects) give(8, p);
         leave_a_span_waiting();
         for (unsigned c = 9; c < 20; ++c) give(c, take(c));  // visits: wires are laid
+        for (int i = 0; span_statistics().dirty != 0; ++i) {
+          ASSERT_LT(i, 20000);
+          give(8, take(8));
+          usleep(500);
+        }
+      },
+      {{"HAKMEM_PURGE_DELAY", "20"}});
+}
+
+// The same where nothing but large objects were freed: no array saw a visit meanwhile.
+TEST(Wires, AreLaidByFreesOfLargeObjects) {
+  in_child(
+      [] {
+        attach();
+        std::vector<void*> objects;
+        for (int i = 0; i < 100; ++i) objects.push_back(take(8));
+        for (void* p : objects) give(8, p);
+        objects.clear();
+        for (int i = 0; i < 300; ++i) {
+          objects.push_back(large_allocate(100'000, kMinAlignment, nullptr).p);
+        }
+        for (void* p : objects) large_free(p);
+        for (int i = 0; span_statistics().used > std::size_t{2} << 20; ++i) {
+          ASSERT_LT(i, 20000);
+          give(8, take(8));
+          usleep(500);
+        }
         for (int i = 0; span_statistics().dirty != 0; ++i) {
           ASSERT_LT(i, 20000);
           give(8, take(8));
