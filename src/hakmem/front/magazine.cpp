@@ -345,10 +345,10 @@ void* cache_refill(unsigned slot) {
 void cache_overflow(unsigned slot, void* p) {
   const unsigned c = class_of_slot(slot);
   Magazine& m = magazine_of(slot);
-  // Where a wire lies on top, what was freed last lies below it.
-  void** last = cache.words[slot] - (cache.thread->wires[c] >= kOnTop ? 1 : 0);
-  if (config::check_top() != 0 && *last == p) {
-    fatal_pointer("double free of", p, kSizeClasses[c].size);
+  if (config::check_top() != 0) {
+    // Where a wire lies on top, what was freed last lies below it.
+    void** last = cache.words[slot] - (cache.thread->wires[c] >= kOnTop ? 1 : 0);
+    if (*last == p) fatal_pointer("double free of", p, kSizeClasses[c].size);
   }
   if (!has_array(m, c)) {
     heap_return(current_heap, &p, 1, cache.thread->outbox);
