@@ -26,7 +26,7 @@ struct Outbox {
 
   std::size_t charge;
   unsigned hand;        // the place that is sent off next when there is too much
-  unsigned in_the_way;  // parcels that were sent off because another wanted their place
+  unsigned in_the_way;  // parcels that others pushed out, and objects that were sent at once
   Parcel parcels[kParcels];
 };
 

@@ -78,7 +78,7 @@ HAK_NOINLINE bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   // A few of these would fill the outbox, and send smaller ones off one by one.
   if (object.k->size > Outbox::kMostCharge / 8) {
     send(object);
-    return true;
+    return ++outbox.in_the_way % kPlacesAtOnce == 0;
   }
   Parcel& place = place_for(outbox, object.key);
   send_off(outbox, place);
