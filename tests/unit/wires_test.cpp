@@ -22,22 +22,33 @@ std::uint64_t held(unsigned c) {
   return n.carved + n.refilled - n.flushed - n.collected;
 }
 
+// A hundred objects of a class lie in the thread's array.
+void fill_array(unsigned c) {
+  std::vector<void*> objects;
+  for (int i = 0; i < 100; ++i) objects.push_back(take(c));
+  for (void* p : objects) give(c, p);
+}
+
+// The thread takes and frees one object again and again, until `done`.
+template <typename Done>
+void live_off_one_object(unsigned c, Done done) {
+  for (int i = 0; !done(); ++i) {
+    ASSERT_LT(i, 20000);
+    give(c, take(c));
+    usleep(500);
+  }
+}
+
 // A thread lives off its cache, and allocates little: and the spans that wait are given back all
 // the same.
 TEST(Wires, BringAThreadThatNeverMissesToTheSlowDoor) {
   in_child(
       [] {
         attach();
-        std::vector<void*> objects;
-        for (int i = 0; i < 100; ++i) objects.push_back(take(8));
-        for (void* p : objects) give(8, p);
+        fill_array(8);
         leave_a_span_waiting();
         for (unsigned c = 9; c < 20; ++c) give(c, take(c));  // visits: wires are laid
-        for (int i = 0; span_statistics().dirty != 0; ++i) {
-          ASSERT_LT(i, 20000);
-          give(8, take(8));
-          usleep(500);
-        }
+        live_off_one_object(8, [] { return span_statistics().dirty == 0; });
       },
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }
@@ -47,24 +58,16 @@ TEST(Wires, AreLaidByFreesOfLargeObjects) {
   in_child(
       [] {
         attach();
+        fill_array(8);
         std::vector<void*> objects;
-        for (int i = 0; i < 100; ++i) objects.push_back(take(8));
-        for (void* p : objects) give(8, p);
-        objects.clear();
         for (int i = 0; i < 300; ++i) {
           objects.push_back(large_allocate(100'000, kMinAlignment, nullptr).p);
         }
         for (void* p : objects) large_free(p);
-        for (int i = 0; span_statistics().used > std::size_t{2} << 20; ++i) {
-          ASSERT_LT(i, 20000);
-          give(8, take(8));
-          usleep(500);
-        }
-        for (int i = 0; span_statistics().dirty != 0; ++i) {
-          ASSERT_LT(i, 20000);
-          give(8, take(8));
-          usleep(500);
-        }
+        live_off_one_object(8, [] {
+          const SpanStatistics s = span_statistics();
+          return s.used < std::size_t{2} << 20 && s.dirty == 0;
+        });
       },
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }
@@ -87,11 +90,9 @@ TEST(Wires, AreNotBuriedByABurstOfFrees) {
           // Runs of some pages; the last ones of each stay, so that no slab gets empty.
           if (i % 256 < 224) give(kClass, objects[i]);
         }
-        for (int i = 0; span_statistics().used - bytes_given_back > std::size_t{110} << 20; ++i) {
-          ASSERT_LT(i, 20000);
-          give(kClass, take(kClass));
-          usleep(500);
-        }
+        live_off_one_object(kClass, [] {
+          return span_statistics().used - bytes_given_back < std::size_t{110} << 20;
+        });
       },
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }

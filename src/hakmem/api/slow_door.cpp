@@ -21,7 +21,10 @@ void* borrow_object(unsigned c) {
   std::uint16_t turn = 0;
   if (void* p = starter_allocate(turn, c); HAK_LIKELY(p != nullptr)) return p;
   // No memory for a starter heap: any heap will do, its door guards it.
-  return heap_count() != 0 ? shared_allocate(heap_by_id(1), c) : nullptr;
+  if (heap_count() == 0) return nullptr;
+  void* p = shared_allocate(heap_by_id(1), c);
+  help_waiting(heap_by_id(1));  // it may be parked, and then its door is not left without a look
+  return p;
 }
 
 HAK_INLINE void free_of_slab(void* p, RegionId id) {
@@ -107,8 +110,10 @@ HAK_NOINLINE void* malloc_slow(std::size_t size) {
 }
 
 HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
-  if (const auto slot = static_cast<unsigned>(relative); relative < kSlots) {
-    return cache_put_below_wire(slot, p) ? void() : cache_overflow(slot, p);
+  if (relative < kSlots) {  // this thread's, and no room: first, as bursts of frees come by here
+    const auto slot = static_cast<unsigned>(relative);
+    if (!cache_put_below_wire(slot, p)) cache_overflow(slot, p);
+    return;
   }
   const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);

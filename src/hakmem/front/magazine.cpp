@@ -106,6 +106,7 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   m.refilled = false;
 }
 
+// A null on top; and a limit, on top as well where the null is to stay above what is freed.
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
   if (wire != 0) return;

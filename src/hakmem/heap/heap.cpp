@@ -221,8 +221,11 @@ void heaps_trim_idle() {
 
 void heap_park(Heap* heap, void* kept) {
   heap->door.lock();
-  heap_drain(heap, kDrainAll);
-  if (kept == nullptr) trim_inside(heap);
+  if (kept == nullptr) {
+    trim_inside(heap);
+  } else {
+    heap_drain(heap, kDrainAll);
+  }
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

@@ -115,7 +115,7 @@ bool look_at(Heap* heap, Descriptor* slab) {
 // Moves the hand over at most so many regions and giving slabs. True: the round is over.
 bool move(std::size_t regions, std::size_t slabs) {
   Visitor visitor;
-  const std::size_t arena_limit = arena_count.load(std::memory_order_acquire);  // complete ones
+  const std::size_t arena_limit = arena_count.load(std::memory_order_acquire);  // they are complete
   bool over = false;
   while (regions > 0 && slabs > 0) {
     if (hand.region == hand.end) {
@@ -165,7 +165,7 @@ bool is_wanted() {
 }
 
 bool take_hand() { return !taken.exchange(true, std::memory_order_acquire); }
-void put_hand_down() { taken.store(false, std::memory_order_release); }  // as it is, to the next
+void put_hand_down() { taken.store(false, std::memory_order_release); }  // the next sees it all
 
 }  // namespace
 
@@ -204,7 +204,7 @@ void holes_finish_round() {
 std::size_t holes_punch_all() {
   std::size_t bytes = 0;
   Visitor visitor;
-  const std::size_t count = arena_count.load(std::memory_order_acquire);  // complete ones
+  const std::size_t count = arena_count.load(std::memory_order_acquire);  // they are complete
   for (std::size_t a = 0; a < count; ++a) {
     visitor.let_go();
     const std::size_t end = spans_frontier(a);

@@ -25,8 +25,8 @@ struct Outbox {
   };
 
   std::size_t charge;
-  unsigned hand;        // the place that is sent off next when there is too much
-  unsigned in_the_way;  // parcels that others pushed out, and objects that were sent at once
+  unsigned hand;  // the place that is sent off next when there is too much
+  unsigned sent;  // parcels, since it was last time to look at the clock
   Parcel parcels[kParcels];
 };
 
@@ -34,8 +34,7 @@ void outbox_flush(Outbox& outbox);
 
 // ---- used by outbox_add ------------------------------------------------------------------------
 
-// Sends off some of what lies longest: so no free pays for all of it. True: that began anew with
-// the first place.
+// Both: true as outbox_add. Sends off some of what lies longest: so no free pays for all of it.
 bool outbox_relieve(Outbox& outbox);
 
 // An object whose parcel would lie where another one does.

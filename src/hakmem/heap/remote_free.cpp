@@ -10,13 +10,6 @@
 namespace hakmem {
 namespace {
 
-// Nothing of the slab was in use when its objects were sent home.
-[[noreturn]] HAK_COLD void fail_freed_before(Descriptor* slab, const SizeClass& k, unsigned word,
-                                             std::uint64_t mask) {
-  const std::size_t index = std::size_t{word} * 64 + lowest_bit(mask);
-  fatal_pointer("double free of", memory_of(slab) + slab->start + index * k.size, k.size);
-}
-
 // Puts a slab that is in the caller's hands (its summary just became not 0) on the pending list of
 // the heap that its descriptor named as its owner. Returns the heap, or null if the slab has
 // changed hands meanwhile: then it has been passed on, as far as that could be done from here.
@@ -44,7 +37,8 @@ void send(const Parcel& parcel) {
   const auto word = static_cast<unsigned>(parcel.key & kWordMask);
   // Before the OR, while the objects keep the slab alive. Acquire: the heap is seen whole.
   const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
-  if (HAK_UNLIKELY(owner == 0)) fail_freed_before(slab, *parcel.k, word, parcel.mask);
+  // Nobody's: its objects were freed before, and then all of it.
+  if (HAK_UNLIKELY(owner == 0)) fail_double_free(slab, *parcel.k, word, parcel.mask);
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
@@ -59,10 +53,17 @@ std::size_t charge_of(const Parcel& parcel) {
 
 void send_off(Outbox& outbox, Parcel& place) {
   if (place.mask == 0) return;
+  ++outbox.sent;
   const Parcel parcel = place;
   place = {};  // the key too: the slab may be one of another class when its next object comes
   outbox.charge -= charge_of(parcel);
   send(parcel);
+}
+
+bool is_time(Outbox& outbox) {
+  if (outbox.sent < Outbox::kParcels) return false;
+  outbox.sent = 0;
+  return true;
 }
 
 }  // namespace
@@ -78,14 +79,14 @@ HAK_NOINLINE bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
   // A few of these would fill the outbox, and send smaller ones off one by one.
   if (object.k->size > Outbox::kMostCharge / 8) {
     send(object);
-    return ++outbox.in_the_way % kPlacesAtOnce == 0;
+    outbox.sent += kPlacesAtOnce;  // of memory it is as many
+    return is_time(outbox);
   }
   Parcel& place = place_for(outbox, object.key);
   send_off(outbox, place);
   place = object;
   outbox.charge += charge_of(object);
-  const bool round = outbox.charge >= Outbox::kMostCharge && outbox_relieve(outbox);
-  return round || ++outbox.in_the_way % Outbox::kParcels == 0;
+  return outbox.charge >= Outbox::kMostCharge ? outbox_relieve(outbox) : is_time(outbox);
 }
 
 bool outbox_relieve(Outbox& outbox) {
@@ -94,7 +95,7 @@ bool outbox_relieve(Outbox& outbox) {
     send_off(outbox, outbox.parcels[outbox.hand++ % Outbox::kParcels]);
   } while (outbox.hand % kPlacesAtOnce != 0 ||
            (outbox.charge >= Outbox::kMostCharge && outbox.hand - first < Outbox::kParcels));
-  return outbox.hand / Outbox::kParcels != first / Outbox::kParcels;
+  return is_time(outbox);
 }
 
 void outbox_flush(Outbox& outbox) {

@@ -22,10 +22,7 @@ bool remote_return(Descriptor* slab, const SizeClass& k, unsigned w, std::uint64
   // Acquire: the same order for the objects others put into this word, should the slab be taken
   // over on the strength of what this thread does next.
   const std::uint64_t old = remote_word(slab, k, w).fetch_or(mask, std::memory_order_acq_rel);
-  if (HAK_UNLIKELY((old & mask) != 0)) {
-    const std::size_t index = std::size_t{w} * 64 + lowest_bit(old & mask);
-    fatal_pointer("double free of", memory_of(slab) + slab->start + index * k.size, k.size);
-  }
+  if (HAK_UNLIKELY((old & mask) != 0)) fail_double_free(slab, k, w, old & mask);
   config::delay_point();
   // From here on the slab may be gone: only the summary, which belongs to the descriptor for ever,
   // may be touched. Release: a drainer that takes the summary sees the bits it names. Acquire: it

@@ -105,6 +105,11 @@ HAK_COLD void fail_no_object(const void* p, const SizeClass& k, bool beyond_last
                 k.size);
 }
 
+HAK_COLD void fail_double_free(const Descriptor* slab, const SizeClass& k, unsigned word,
+                               std::uint64_t twice) {
+  fatal_pointer("double free of", object_at(slab, k, word * 64 + lowest_bit(twice)), k.size);
+}
+
 unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count) {
   const SizeClass& k = class_of(slab);
   const std::uintptr_t begin = address_of(memory_of(slab));
@@ -132,9 +137,7 @@ void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
   const SizeClass& k = class_of(slab);
   LocalBits bits(slab);
   const std::uint64_t word = bits.word(w);
-  if (HAK_UNLIKELY((word & mask) != 0)) {
-    fatal_pointer("double free of", object_at(slab, k, w * 64 + lowest_bit(word & mask)), k.size);
-  }
+  if (HAK_UNLIKELY((word & mask) != 0)) fail_double_free(slab, k, w, word & mask);
   const unsigned last = w * 64 + 63 - static_cast<unsigned>(std::countl_zero(mask));
   if (HAK_UNLIKELY(last >= slab->slab.frontier)) {
     fatal_pointer(kNeverAllocated, object_at(slab, k, last), k.size);

@@ -56,6 +56,10 @@ inline Descriptor* slab_of(const void* p, RegionId id) { return slab_place_of(p,
 
 [[noreturn]] void fail_no_object(const void* p, const SizeClass& k, bool beyond_last);
 
+// For objects of one word of a bitmap, `twice`, that were freed before: names the first.
+[[noreturn]] void fail_double_free(const Descriptor* slab, const SizeClass& k, unsigned word,
+                                   std::uint64_t twice);
+
 // The number of the object `offset` bytes behind the first. Ends the program when there is none.
 HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const void* p) {
   // Before the first object the offset wraps around and is larger than any slab; the product may
