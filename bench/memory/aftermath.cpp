@@ -21,7 +21,7 @@ Link& link_of(unsigned char* object) { return *reinterpret_cast<Link*>(object); 
 void run(const std::uint64_t* values) {
   const std::uint64_t size = values[0];
   const std::uint64_t count = values[1] * 1024 * 1024 / size;
-  Simmer simmer;
+  Simmer simmer(values[3]);
   simmer.run_for(50);
   const std::uint64_t before = rss_kib();
   unsigned char* first = nullptr;
@@ -53,7 +53,10 @@ void run(const std::uint64_t* values) {
 
 const Footprint kAftermath = {"aftermath",
                               "resident memory after MIB of objects of SIZE bytes were freed",
-                              {{"SIZE", 32, 1 << 30}, {"MIB", 1, 65536}, {"WAIT_MS", 1, 60000}},
+                              {{"SIZE", 32, 1 << 30},
+                               {"MIB", 1, 65536},
+                               {"WAIT_MS", 1, 60000},
+                               {"ONE_SIZE", 16, 1 << 20, true}},
                               run};
 
 }  // namespace bench

@@ -1,5 +1,5 @@
-// large_worker WORKLOAD: runs one workload of large objects under whatever malloc is there, and
-// prints a line: CPU seconds, wall seconds, peak RSS in KiB. Without a workload it lists them.
+// large_worker WORKLOAD [SEED]: runs one workload of large objects under whatever malloc is there,
+// and prints a line: CPU seconds, wall seconds, peak RSS in KiB. Without a workload it lists them.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "../number_argument.h"
 #include "../process_status.h"
 
 namespace {
@@ -30,12 +31,13 @@ void touch(char* p, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; i += kPage) p[i] = 1;
 }
 
+std::uint64_t random_state = 88172645463325252u;
+
 std::uint64_t random_number() {
-  static std::uint64_t state = 88172645463325252u;
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state;
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
 }
 
 // ---- growing ------------------------------------------------------------------------------------
@@ -213,10 +215,13 @@ double seconds(clockid_t clock) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
+  std::uint64_t seed = 1;
+  const bool has_seed = argc == 3 && bench::read_number(argv[2], 1, 1'000'000, &seed);
+  if (argc != 2 && !has_seed) {
     for (const Workload& workload : kWorkloads) std::puts(workload.name);
     return argc == 1 ? 0 : 2;
   }
+  random_state *= 2 * seed - 1;  // odd: no seed makes it 0
   for (const Workload& workload : kWorkloads) {
     if (std::strcmp(argv[1], workload.name) != 0) continue;
     const double wall = seconds(CLOCK_MONOTONIC);

@@ -20,7 +20,8 @@ int usage(const char* complaint) {
   for (const Footprint* workload : bench::kFootprints) {
     std::fprintf(out, "  %s", workload->name);
     for (const Argument& argument : workload->arguments)
-      if (argument.name != nullptr) std::fprintf(out, " %s", argument.name);
+      if (argument.name != nullptr)
+        std::fprintf(out, argument.optional ? " [%s]" : " %s", argument.name);
     std::fprintf(out, "\n      %s\n", workload->what);
   }
   return complaint == nullptr ? 0 : 2;
@@ -36,7 +37,7 @@ int run_footprint(const Footprint& workload, int argc, char** argv) {
   std::uint64_t values[bench::kMostArguments]{};
   int count = 0;
   for (const Argument& argument : workload.arguments) {
-    if (argument.name == nullptr) break;
+    if (argument.name == nullptr || (argument.optional && count == argc)) break;
     if (count == argc ||
         !bench::read_number(argv[count], argument.low, argument.high, &values[count]))
       return usage("an argument is missing, or out of its range");

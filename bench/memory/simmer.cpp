@@ -21,7 +21,8 @@ std::uint64_t monotonic_nanoseconds() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-Simmer::Simmer() : random_(77), places_(open_books<Place>(kPlaces)) {}
+Simmer::Simmer(std::uint64_t one_size)
+    : one_size_(one_size), random_(77), places_(open_books<Place>(kPlaces)) {}
 
 std::uint64_t Simmer::book_bytes() const { return kPlaces * sizeof(Place); }
 
@@ -34,9 +35,14 @@ void Simmer::replace_one() {
   live_bytes_ += place.size;
 }
 
+void Simmer::a_little() {
+  if (one_size_ != 0) return drop_filled(make_filled(one_size_), one_size_);
+  for (int i = 0; i < kObjectsAtOnce; ++i) replace_one();
+}
+
 void Simmer::run_until(std::uint64_t nanoseconds) {
   do {
-    for (int i = 0; i < kObjectsAtOnce; ++i) replace_one();
+    a_little();
     const timespec pause{0, kMillisecond};
     nanosleep(&pause, nullptr);
   } while (monotonic_nanoseconds() < nanoseconds);

@@ -32,7 +32,7 @@ void decide(Object* objects, std::uint64_t count, std::uint64_t percent, std::ui
 void run(const std::uint64_t* values) {
   const std::uint64_t count = values[0];
   Random random(5);
-  Simmer simmer;
+  Simmer simmer(values[4]);
   auto* objects = open_books<Object>(count);
   const std::uint64_t books = count * sizeof(Object) + simmer.book_bytes();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -67,7 +67,11 @@ void run(const std::uint64_t* values) {
 const Footprint kSparse = {
     "sparse",
     "resident memory after PERCENT of OBJECTS, 32 to 511 B, were freed in runs of RUN",
-    {{"OBJECTS", 100, 100'000'000}, {"PERCENT", 0, 99}, {"RUN", 1, 1 << 20}, {"WAIT_MS", 1, 60000}},
+    {{"OBJECTS", 100, 100'000'000},
+     {"PERCENT", 0, 99},
+     {"RUN", 1, 1 << 20},
+     {"WAIT_MS", 1, 60000},
+     {"ONE_SIZE", 16, 1 << 20, true}},
     run};
 
 }  // namespace bench

@@ -9,9 +9,10 @@ struct Argument {
   const char* name;
   std::uint64_t low;
   std::uint64_t high;
+  bool optional = false;  // 0 where it is not given
 };
 
-constexpr unsigned kMostArguments = 4;
+constexpr unsigned kMostArguments = 5;
 
 // How much memory is held: runs once, prints its figures as one line of JSON.
 struct Footprint {

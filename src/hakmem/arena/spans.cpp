@@ -216,8 +216,7 @@ bool span_grow(Descriptor* head, std::size_t regions) {
 bool span_open_remote_bits(const Descriptor* head) {
   const os::Locked locked(lock);
   Arena& arena = arena_of(head);
-  return arena.remote_bits.grow_to(region_of(head) + head->regions, std::size_t{64} << 10,
-                                   arena.regions);
+  return arena.remote_bits.grow_to(region_of(head) + head->regions, 64 * 1024, arena.regions);
 }
 
 bool spans_can_refill(std::size_t bytes) {
