@@ -19,9 +19,10 @@ int usage(const char* complaint) {
   std::fputs("usage: memory_worker WORKLOAD ARGUMENT...\n", out);
   for (const Footprint* workload : bench::kFootprints) {
     std::fprintf(out, "  %s", workload->name);
-    for (const Argument& argument : workload->arguments)
+    for (const Argument& argument : workload->arguments) {
       if (argument.name != nullptr)
         std::fprintf(out, argument.optional ? " [%s]" : " %s", argument.name);
+    }
     std::fprintf(out, "\n      %s\n", workload->what);
   }
   return complaint == nullptr ? 0 : 2;
