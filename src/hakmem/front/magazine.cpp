@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/states.hpp"
@@ -66,8 +67,8 @@ constexpr std::uint64_t kWireMilliseconds = 64;
 // Of a class of which objects are only freed an array holds so many meanwhile, so that its wire is
 // not buried deep, and its objects keep few pages.
 constexpr unsigned kDrainingPlaces = 63;
-// In larger heaps such a wire is kept on top, at a price of a few nanoseconds for each of these
-// frees. Larger arrays, and so fewer visits, make up for some of it.
+// In larger heaps, or once half of a heap waits, such a wire is kept on top, at a price of a few
+// nanoseconds for each of these frees. Larger arrays, and so fewer visits, make up for some of it.
 constexpr unsigned kRaisedPlaces = 1023;
 constexpr std::size_t kWorthRaising = (std::size_t{128} << 20) >> kRegionShift;
 
@@ -114,7 +115,8 @@ void lay_null(Magazine& m, unsigned slot) {
   wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
-  const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising;
+  const std::size_t used = regions_ever_used.load(std::memory_order_relaxed);
+  const bool raised = used >= kWorthRaising || (!m.refilled && spans_waiting() >= used / 2);
   if (m.refilled && !raised) return;
   const unsigned most = raised ? kRaisedPlaces : kDrainingPlaces;
   const unsigned places =
