@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/slab/slab.hpp"
+#include "hakmem/slab/local_bits.hpp"
 
 namespace hakmem {
 

@@ -1,4 +1,4 @@
-#include "hakmem/api/process.hpp"
+#include "hakmem/api/slow_door.hpp"
 
 #include <pthread.h>
 

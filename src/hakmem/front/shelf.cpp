@@ -123,10 +123,9 @@ Descriptor* take_from_others(Due due) {
 }
 
 void give_back(Descriptor* taken) {
-  while (taken != nullptr) {
-    Descriptor* next = taken->large.next;
-    large_span_free(taken);
-    taken = next;
+  while (Descriptor* head = taken) {
+    taken = head->large.next;
+    large_span_free(head);
   }
 }
 

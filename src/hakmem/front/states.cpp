@@ -41,6 +41,11 @@ HAK_READS_OTHERS std::size_t bytes_on_their_way(const Outbox& outbox) {
   return bytes;
 }
 
+void unlink(const ThreadState* state) {
+  if (state->next != nullptr) state->next->previous = state->previous;
+  (state->previous != nullptr ? state->previous->next : first) = state->next;
+}
+
 }  // namespace
 
 os::Lock& states_lock() { return lock; }
@@ -57,8 +62,7 @@ void states_add(ThreadState* state) {
 
 void states_remove(ThreadState* state) {
   const os::Locked locked(lock);
-  if (state->next != nullptr) state->next->previous = state->previous;
-  (state->previous != nullptr ? state->previous->next : first) = state->next;
+  unlink(state);
 }
 
 void states_show_mine() {
@@ -77,16 +81,8 @@ std::size_t states_cached_bytes() {
 }
 
 void states_forget_others() {
-  ThreadState** place = &first;
-  ThreadState* previous = nullptr;
-  while (ThreadState* state = *place) {
-    if (state->of == nullptr || state->of == &cache) {
-      state->previous = previous;
-      previous = state;
-      place = &state->next;
-    } else {
-      *place = state->next;
-    }
+  for (const ThreadState* state = first; state != nullptr; state = state->next) {
+    if (state->of != nullptr && state->of != &cache) unlink(state);
   }
 }
 

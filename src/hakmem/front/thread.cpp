@@ -85,7 +85,7 @@ bool thread_take_heap() {
 }
 
 void parked_caches_release() {
-  while (Heap* heap = heap_acquire_kept()) {
+  while (Heap* heap = heap_acquire_parked(true)) {
     release(kept_state(heap), heap);
     heap_park(heap);
   }

@@ -1,5 +1,7 @@
 #include "hakmem/heap/bin.hpp"
 
+#include <algorithm>
+
 namespace hakmem {
 
 unsigned Bin::level_of(const Descriptor* slab) {
@@ -7,9 +9,7 @@ unsigned Bin::level_of(const Descriptor* slab) {
   if (available == 0) return kFullLevel;
   if (slab_is_empty(slab)) return kEmptyLevel;
   const unsigned quarter = class_of(slab).capacity / kLevels;
-  unsigned level = 0;
-  while (level + 1 < kLevels && available > (level + 1) * quarter) ++level;
-  return level;
+  return std::min((available - 1) / quarter, kLevels - 1);
 }
 
 void Bin::shelve(Descriptor* slab, unsigned level) {

@@ -30,6 +30,14 @@ struct Bin {
 
   static unsigned level_of(const Descriptor* slab);
 
+  // Whether a slab to which objects came back belongs on another list now.
+  static bool rises(const Descriptor* slab) {
+    const unsigned level = slab->slab.level;
+    if (level >= kEmptyLevel) return level == kFullLevel && slab_available(slab) != 0;
+    const unsigned most = (level + 1) * (class_of(slab).capacity / kLevels);
+    return slab_is_empty(slab) || (level + 1 < kLevels && slab_available(slab) > most);
+  }
+
   void shelve(Descriptor* slab, unsigned level);
   void unshelve(Descriptor* slab);
 

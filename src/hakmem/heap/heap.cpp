@@ -123,7 +123,6 @@ void heap_free_slab(Heap* heap, Descriptor* slab) {
 
 void heap_reshelve(Heap* heap, Descriptor* slab) {
   const unsigned level = Bin::level_of(slab);
-  if (level == slab->slab.level) return;
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
   if (level == Bin::kEmptyLevel && bin.empty >= empty_slabs_of(heap)) {
     return heap_free_slab(heap, slab);
@@ -174,14 +173,6 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
   return done;
 }
 
-unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects, unsigned count) {
-  const unsigned returned = slab_return_run(slab, objects, count);
-  note_returned();
-  heap->bins[class_of_slot(slab->slot)].counters.flushed += returned;
-  heap_reshelve(heap, slab);
-  return returned;
-}
-
 unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count) {
   note_visit(heap);
   const os::Locked inside(heap->door);
@@ -191,21 +182,20 @@ unsigned heap_refill(Heap* heap, const SizeClass& k, void** end, unsigned count)
 void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbox) {
   note_visit(heap);
   const os::Locked inside(heap->door);
+  const RegionId tag = tag_of_owner(heap->id);
   for (unsigned done = 0; done < count;) {
     void* const* rest = objects + done;
+    // Read anew, under the door: the slab may have been adopted since the object was cached.
     const RegionId id = region_id_anywhere(*rest);
-    Descriptor* slab = slab_of(*rest, id);
-    if (HAK_UNLIKELY(slab == nullptr)) fail_no_slab(*rest);
-    if (done == 0) ++heap->bins[class_of_slot(slot_of(id))].counters.flushes;
-    // The region id alone is not trusted: the slab may have been adopted, and a parked heap's id is
-    // used again by its next thread.
-    if (HAK_UNLIKELY(slab->owner.load(std::memory_order_relaxed) != heap->id)) {
+    if (HAK_UNLIKELY((id ^ tag) >= kSlots)) {
       if (outbox_add(outbox, *rest, id)) memory_tick();
       ++done;
-    } else {
-      done += return_run_inside(heap, slab, rest, count - done);
+      continue;
     }
+    if (done == 0) ++heap->bins[class_of_slot(slot_of(id))].counters.flushes;
+    done += return_run_inside(heap, slab_of(*rest, id), rest, count - done);
   }
+  note_returned();
 }
 
 void heaps_trim_idle() {

@@ -13,6 +13,7 @@
 
 #include "hakmem/heap/bin.hpp"
 #include "hakmem/os/lock.hpp"
+#include "hakmem/slab/local_bits.hpp"
 
 namespace hakmem {
 
@@ -65,11 +66,8 @@ extern constinit thread_local Heap* current_heap HAK_TLS_MODEL;
 // A parked heap, or a new one. Null: no memory for one.
 Heap* heap_acquire();
 
-// A parked heap, or null. One that has a cache comes first.
-Heap* heap_acquire_parked();
-
-// A parked heap that has a cache, or null.
-Heap* heap_acquire_kept();
+// A parked heap, or null. One that has a cache comes first; with `kept` it must have one.
+Heap* heap_acquire_parked(bool kept = false);
 
 // Lets go of a heap and leaves it for the next thread: as it is with its thread's cache, if that is
 // kept; else without what is empty.
@@ -135,8 +133,8 @@ void pending_rebuild();
 // Helps, if something waits and nobody is at work there; false: not so.
 bool help_waiting(Heap* heap);
 
-// Puts the slab on the list where its filling belongs; frees it when it is empty and there are
-// enough of those. The caller holds the door.
+// Puts a slab that rises (Bin) on the list where its filling belongs; frees it when it is empty and
+// there are enough of those. The caller holds the door.
 void heap_reshelve(Heap* heap, Descriptor* slab);
 
 // Takes an empty slab out of the heap and gives its span back. The caller holds the door.
@@ -151,7 +149,13 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
 
 // Returns the leading objects that lie in the first one's slab, which is the heap's. Returns how
 // many. The caller holds the door.
-unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects, unsigned count);
+HAK_INLINE unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects,
+                                      unsigned count) {
+  const unsigned returned = slab_return_run(slab, objects, count);
+  heap->bins[class_of_slot(slab->slot)].counters.flushed += returned;
+  if (HAK_UNLIKELY(Bin::rises(slab))) heap_reshelve(heap, slab);
+  return returned;
+}
 
 // Collects everything and gives back what is empty. The caller holds the door.
 void trim_inside(Heap* heap);

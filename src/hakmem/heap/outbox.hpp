@@ -40,15 +40,12 @@ bool outbox_relieve(Outbox& outbox);
 // An object whose parcel would lie where another one does.
 bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id);
 
-[[noreturn]] void fail_no_slab(const void* p);
-
 // Descriptors are aligned to more than a slab has words.
 inline constexpr std::uintptr_t kWordMask = kMaxWords - 1;
 static_assert(alignof(Descriptor) > kWordMask);
 
 HAK_INLINE Outbox::Parcel parcel_of(const void* p, RegionId id) {
   const SlabPlace place = slab_place_of(p, id);
-  if (HAK_UNLIKELY(place.slab == nullptr)) fail_no_slab(p);
   const SizeClass& k = kSlotClasses[slot_of(id)];
   const unsigned index = slab_index_at(k, place.offset - place.slab->start, p);
   return {address_of(place.slab) | index / 64, std::uint64_t{1} << (index % 64), &k};

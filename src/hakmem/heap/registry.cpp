@@ -113,16 +113,10 @@ Heap* heap_acquire() {
   return take(threads);
 }
 
-Heap* heap_acquire_parked() {
-  if (parked_count() == 0) return nullptr;
+Heap* heap_acquire_parked(bool kept) {
+  if ((kept ? kept_count() : parked_count()) == 0) return nullptr;
   const os::Locked locked(lock);
-  return unpark(threads);
-}
-
-Heap* heap_acquire_kept() {
-  if (kept_count() == 0) return nullptr;
-  const os::Locked locked(lock);
-  return unpark(threads.kept);
+  return kept ? unpark(threads.kept) : unpark(threads);
 }
 
 Heap* shared_heap_open() {

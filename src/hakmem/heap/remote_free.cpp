@@ -68,10 +68,6 @@ bool is_time(Outbox& outbox) {
 
 }  // namespace
 
-HAK_COLD void fail_no_slab(const void* p) {
-  fatal_pointer("invalid pointer, into memory that is free:", p);
-}
-
 void remote_free(void* p, RegionId id) { send(parcel_of(p, id)); }
 
 HAK_NOINLINE bool outbox_add_elsewhere(Outbox& outbox, void* p, RegionId id) {
@@ -131,7 +127,7 @@ unsigned heap_drain(Heap* heap, unsigned slabs) {
       ++counters.collects;
       counters.collected += remote_collect(slab, summary);
       note_returned();
-      heap_reshelve(heap, slab);
+      if (Bin::rises(slab)) heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
       deliver(slab, owner);  // a late push: forward it
     }

@@ -59,9 +59,9 @@ void shared_free(void* p, RegionId id) {
   Heap* heap = heap_by_id(owner_of(id));
   if (heap->door.try_lock()) {
     Descriptor* slab = slab_of(p, id);
-    if (HAK_UNLIKELY(slab == nullptr)) fail_no_slab(p);
     ++heap->bins[class_of_slot(slab->slot)].counters.flushes;
     return_run_inside(heap, slab, &p, 1);
+    note_returned();
     heap->door.unlock();
   } else {
     remote_free(p, id);  // whoever is inside need not be waited for

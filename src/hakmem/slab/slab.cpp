@@ -11,11 +11,6 @@
 namespace hakmem {
 namespace {
 
-// Objects came back: there may be more pages to give back now.
-void wake(Descriptor* slab) {
-  if (slab->slab.rest == Rest::done) slab->slab.rest = Rest::resting;
-}
-
 constexpr const char* kNeverAllocated = "invalid pointer, never allocated:";
 
 const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index) {
@@ -100,9 +95,18 @@ unsigned slab_index_checked(const Descriptor* slab, const void* p) {
   return slab_index_at(class_of(slab), offset - slab->start, p);
 }
 
+HAK_COLD void fail_no_slab(const void* p) {
+  fatal_pointer("invalid pointer, into memory that is free:", p);
+}
+
 HAK_COLD void fail_no_object(const void* p, const SizeClass& k, bool beyond_last) {
   fatal_pointer(beyond_last ? kNeverAllocated : "invalid pointer, into the middle of an object:", p,
                 k.size);
+}
+
+HAK_COLD void fail_return(const Descriptor* slab, const void* p) {
+  const bool known = slab_index_checked(slab, p) < slab->slab.frontier;
+  fatal_pointer(known ? "double free of" : kNeverAllocated, p, class_of(slab).size);
 }
 
 HAK_COLD void fail_double_free(const Descriptor* slab, const SizeClass& k, unsigned word,
@@ -110,39 +114,16 @@ HAK_COLD void fail_double_free(const Descriptor* slab, const SizeClass& k, unsig
   fatal_pointer("double free of", object_at(slab, k, word * 64 + lowest_bit(twice)), k.size);
 }
 
-unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count) {
-  const SizeClass& k = class_of(slab);
-  const std::uintptr_t begin = address_of(memory_of(slab));
-  const std::size_t length = k.regions * kRegionBytes;
-  const unsigned frontier = slab->slab.frontier;
-  LocalBits bits(slab);
-  unsigned done = 0;
-  do {
-    const void* p = objects[done];
-    const std::size_t offset = address_of(p) - begin;
-    if (offset >= length) break;
-    const unsigned index = slab_index_at(k, offset - slab->start, p);
-    const std::uint64_t bit = std::uint64_t{1} << (index % 64);
-    const std::uint64_t word = bits.word(index / 64);
-    if (HAK_UNLIKELY((word & bit) != 0)) fatal_pointer("double free of", p, k.size);
-    if (HAK_UNLIKELY(index >= frontier)) fatal_pointer(kNeverAllocated, p, k.size);
-    bits.store(index / 64, word | bit);
-  } while (++done < count);
-  slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + done);
-  wake(slab);
-  return done;
-}
-
 void slab_return_word(Descriptor* slab, unsigned w, std::uint64_t mask) {
   const SizeClass& k = class_of(slab);
   LocalBits bits(slab);
-  const std::uint64_t word = bits.word(w);
-  if (HAK_UNLIKELY((word & mask) != 0)) fail_double_free(slab, k, w, word & mask);
+  const std::uint64_t twice = bits.set(w, mask);
+  if (HAK_UNLIKELY(twice != 0)) fail_double_free(slab, k, w, twice);
   const unsigned last = w * 64 + 63 - static_cast<unsigned>(std::countl_zero(mask));
   if (HAK_UNLIKELY(last >= slab->slab.frontier)) {
     fatal_pointer(kNeverAllocated, object_at(slab, k, last), k.size);
   }
-  bits.store(w, word | mask);
+  bits.note_filled();
   slab->slab.free = static_cast<std::uint16_t>(slab->slab.free + count_bits(mask));
   wake(slab);
 }

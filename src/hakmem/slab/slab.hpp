@@ -13,9 +13,7 @@
 
 namespace hakmem {
 
-inline const SizeClass& class_of(const Descriptor* slab) {
-  return kSizeClasses[class_of_slot(slab->slot)];
-}
+inline const SizeClass& class_of(const Descriptor* slab) { return kSlotClasses[slab->slot]; }
 
 // Makes a span of the class's length a slab of the heap `owner`, whose first object lies at
 // colour `colour` (taken modulo the class's colours). False: no memory for its bitmaps.
@@ -36,15 +34,17 @@ void slab_destroy(Descriptor* slab);
 unsigned slab_take(Descriptor* slab, void** end, unsigned count);
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
 
-// Where `p` lies: its slab, and how far behind the slab's first byte. No slab: null. Any thread;
-// the answer holds as long as the caller knows an object of the slab to be alive.
+// Where `p` lies: its slab, and how far behind the slab's first byte; the program ends where there
+// is none. Any thread; the answer holds while the caller knows an object of the slab to be alive.
 struct SlabPlace {
   Descriptor* slab;
   std::size_t offset;
 };
 
+[[noreturn]] void fail_no_slab(const void* p);
+
 HAK_INLINE SlabPlace slab_place_of(const void* p, RegionId id) {
-  if (HAK_UNLIKELY(owner_of(id) == 0 || slot_of(id) >= kSlots)) return {nullptr, 0};
+  if (HAK_UNLIKELY(owner_of(id) == 0 || slot_of(id) >= kSlots)) fail_no_slab(p);
   const Arena* arena = arena_of(p);
   const std::size_t offset = address_of(p) - address_of(arena->base);
   const std::size_t regions = kSlotClasses[slot_of(id)].regions;
@@ -60,6 +60,9 @@ inline Descriptor* slab_of(const void* p, RegionId id) { return slab_place_of(p,
 [[noreturn]] void fail_double_free(const Descriptor* slab, const SizeClass& k, unsigned word,
                                    std::uint64_t twice);
 
+// For an object that cannot be returned: names why.
+[[noreturn]] void fail_return(const Descriptor* slab, const void* p);
+
 // The number of the object `offset` bytes behind the first. Ends the program when there is none.
 HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const void* p) {
   // Before the first object the offset wraps around and is larger than any slab; the product may
@@ -74,12 +77,12 @@ HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const 
 // The number of the object at `p`. Ends the program when `p` is not the start of one.
 unsigned slab_index_checked(const Descriptor* slab, const void* p);
 
-// Returns the leading objects that lie in this slab, at least the first one: sets their bits.
-// Returns how many. Ends the program on a pointer that is not the start of an object, or whose bit
-// is set already (a double free). Cost: about 20 instructions an object.
-unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count);
+// Objects came back: there may be more pages to give back now.
+inline void wake(Descriptor* slab) {
+  if (slab->slab.rest == Rest::done) slab->slab.rest = Rest::resting;
+}
 
-// The same for objects of one word of the bitmap at once (remote frees).
+// Returns objects of one word of the bitmap at once (remote frees).
 void slab_return_word(Descriptor* slab, unsigned word, std::uint64_t mask);
 
 inline unsigned slab_available(const Descriptor* slab) {
