@@ -97,15 +97,38 @@ TEST(Wires, AreNotBuriedByABurstOfFrees) {
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }
 
-// Random pops and pushes with wires all the time, which stay on top where the heap is large; and
-// now and then a burst of frees.
-class Tripwires : public testing::TestWithParam<std::size_t> {};
+// The same in a heap that is not large, of which all is freed.
+TEST(Wires, AreNotBuriedWhereMostOfTheHeapWaits) {
+  in_child(
+      [] {
+        attach();
+        constexpr unsigned kClass = 8;
+        std::vector<void*> objects;
+        for (std::size_t i = 0; i < (std::size_t{40} << 20) / kSizeClasses[kClass].size; ++i) {
+          objects.push_back(take(kClass));
+        }
+        for (void* p : objects) give(kClass, p);
+        live_off_one_object(kClass, [] {
+          const SpanStatistics s = span_statistics();
+          return s.used < std::size_t{2} << 20 && s.dirty == 0;
+        });
+      },
+      {{"HAKMEM_PURGE_DELAY", "20"}});
+}
+
+// Random pops and pushes with wires all the time; and now and then a burst of frees. The wires stay
+// on top where the heap is large, or half of it waits.
+struct Regions {
+  std::size_t waiting, used;
+};
+class Tripwires : public testing::TestWithParam<Regions> {};
 
 TEST_P(Tripwires, LoseNothingAndHandOutNothingTwice) {
   in_child(
       [this] {
         attach();
-        leave_a_span_waiting(GetParam());  // for ever
+        ASSERT_NE(span_allocate(GetParam().used).head, nullptr);
+        leave_a_span_waiting(GetParam().waiting);  // for ever
         std::mt19937 random(5);
         constexpr unsigned kUsed[] = {0, 1, 8, 19, 30};
         std::vector<std::pair<unsigned, void*>> live;
@@ -136,7 +159,8 @@ TEST_P(Tripwires, LoseNothingAndHandOutNothingTwice) {
       {{"HAKMEM_PURGE_DELAY", "1000000000"}, {"HAKMEM_DIRTY_LIMIT", "100G"}});
 }
 
-INSTANTIATE_TEST_SUITE_P(Regions, Tripwires, testing::Values(400, 2500));
+INSTANTIATE_TEST_SUITE_P(Regions, Tripwires,
+                         testing::Values(Regions{400, 1}, Regions{400, 900}, Regions{2500, 1}));
 
 #endif
 
