@@ -75,7 +75,7 @@ next:
 #endif
        goto free
      }
-  /* free, the region id said "mine" */
+  /* free, the region id said "mine" when the object was cached: flush reads it anew, inside */
   :: atomic {
        home != 0 && frees > 0 && some_live && door[home] == 0 ->
        pick_live();

@@ -299,6 +299,13 @@ TEST(HeapFault, MisuseIsNamed) {
                  free_remotely({o[3]});
                  heaps_trim_idle();
                }));
+  // Twice in one batch, which empties the slab: at once, before anybody else can have its memory.
+  expect_fatal("double free of 0x", with_objects([](Heap* heap, Objects o) {
+                 std::vector<void*> all = o;
+                 all.push_back(o[0]);
+                 give_back(heap, all);
+               }),
+               {{"HAKMEM_EMPTY_SLABS", "0"}});
   expect_fatal(
       "invalid pointer, into the middle of an object: 0x",
       with_objects([](Heap* heap, Objects o) { give_back(heap, {static_cast<char*>(o[1]) + 8}); }));

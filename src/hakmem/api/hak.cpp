@@ -11,11 +11,7 @@
 
 using namespace hakmem;
 
-namespace {
-
-Heap* heap_of(hak_heap_t* heap) { return reinterpret_cast<Heap*>(heap); }
-
-}  // namespace
+static Heap* heap_of(hak_heap_t* heap) { return reinterpret_cast<Heap*>(heap); }
 
 extern "C" {
 
@@ -61,19 +57,15 @@ HAK_EXPORT void hak_heap_destroy(hak_heap_t* heap) {
 HAK_EXPORT void* hak_heap_malloc(hak_heap_t* heap, size_t size) {
   return malloc_shared(heap_of(heap), size);
 }
-
 HAK_EXPORT void* hak_heap_calloc(hak_heap_t* heap, size_t count, size_t size) {
   return calloc_shared(heap_of(heap), count, size);
 }
-
 HAK_EXPORT void* hak_heap_realloc(hak_heap_t* heap, void* p, size_t size) {
   return entry_realloc(p, size, heap_of(heap));
 }
-
 HAK_EXPORT void* hak_heap_aligned(hak_heap_t* heap, size_t alignment, size_t size) {
   return aligned_checked(alignment, size, heap_of(heap));
 }
-
 HAK_EXPORT void hak_heap_stats(hak_heap_t* heap, hak_heap_stats_t* stats) {
   *stats = heap_statistics(heap_of(heap));
 }

@@ -33,7 +33,7 @@ HAK_INLINE void free_of_slab(void* p, RegionId id) {
   const std::uint32_t slot = id ^ cache.tag;
   if (HAK_LIKELY(slot >= kSlots)) {
     if (HAK_UNLIKELY(outbox_add(cache.thread->outbox, p, id))) cache_tick();
-  } else if (!unified_cache_push(slot, p)) {
+  } else if (!unified_cache_push(slot, p) && !cache_put_below_wire(slot, p)) {
     cache_overflow(slot, p);
   }
 }

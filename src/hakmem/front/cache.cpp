@@ -21,7 +21,6 @@ constexpr Cache fresh_cache() {
 constinit thread_local Cache cache HAK_TLS_MODEL = fresh_cache();
 
 void* tiny_c7_ultra_alloc(unsigned slot) { return unified_cache_pop(slot); }
-
 bool tiny_c7_ultra_free(unsigned slot, void* p) { return unified_cache_push(slot, p); }
 
 }  // namespace hakmem

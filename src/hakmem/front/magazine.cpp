@@ -107,6 +107,10 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   m.refilled = false;
 }
 
+bool half_waits() {
+  return spans_waiting() >= regions_ever_used.load(std::memory_order_relaxed) / 2;
+}
+
 // A null on top; and a limit, on top as well where the null is to stay above what is freed.
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
@@ -115,8 +119,8 @@ void lay_null(Magazine& m, unsigned slot) {
   wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
-  const std::size_t used = regions_ever_used.load(std::memory_order_relaxed);
-  const bool raised = used >= kWorthRaising || (!m.refilled && spans_waiting() >= used / 2);
+  const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising ||
+                      (!m.refilled && half_waits());
   if (m.refilled && !raised) return;
   const unsigned most = raised ? kRaisedPlaces : kDrainingPlaces;
   const unsigned places =
@@ -311,7 +315,13 @@ std::uint64_t cache_tick() {
   ThreadState& t = *cache.thread;
   const std::uint64_t now = shelf_tick(t.shelf);
   t.waiting = now != 0;
-  if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
+  if (now == 0) return 0;
+  // Wires that were laid before are to come on top: at once, but not twice in a tick.
+  const bool half = half_waits();
+  t.half_waited = t.half_waited && half;
+  const bool rises = half && !t.half_waited && now != t.wired_at;
+  if (now - t.wired_at < kWireMilliseconds && !rises) return now;
+  t.half_waited = half;
   t.wired_at = now;
   t.was_busy = t.busy;
   t.busy = false;

@@ -99,9 +99,7 @@ Heap* heap_by_id(std::uint32_t id) {
 }
 
 std::uint32_t heap_count() { return threads.count.load(std::memory_order_acquire); }
-
 std::uint32_t shared_heap_count() { return shared.count.load(std::memory_order_acquire); }
-
 std::uint32_t kept_count() { return threads.kept.count.load(std::memory_order_relaxed); }
 
 std::uint32_t parked_count() {
