@@ -225,7 +225,7 @@ bool spans_can_refill(std::size_t bytes) {
   return can_have(bytes);
 }
 
-std::size_t spans_waiting() { return dirty_regions.load(std::memory_order_relaxed); }
+bool spans_waiting() { return dirty_regions.load(std::memory_order_relaxed) != 0; }
 
 std::size_t spans_frontier(std::size_t arena) {
   const os::Locked locked(lock);

@@ -50,8 +50,8 @@ bool span_grow(Descriptor* head, std::size_t regions);
 // Purges dirty spans that waited for longer than the profile says.
 void spans_tick(std::uint64_t now);
 
-// How many regions of dirty spans wait. One load, for slow-door visits; a hint.
-std::size_t spans_waiting();
+// Whether any dirty span waits. One load, for slow-door visits; a hint.
+bool spans_waiting();
 
 // Bytes of busy spans that their holders gave back (slab/pages.hpp). Relaxed: a sum.
 extern constinit std::atomic<std::size_t> bytes_given_back;

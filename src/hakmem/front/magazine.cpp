@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/front/states.hpp"
@@ -64,12 +63,13 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 
 constexpr unsigned kTripsPerTick = 512;
 constexpr std::uint64_t kWireMilliseconds = 64;
-// Of a class of which objects are only freed an array holds so many meanwhile, so that its wire is
-// not buried deep, and its objects keep few pages.
-constexpr unsigned kDrainingPlaces = 63;
-// In larger heaps, or once half of a heap waits, such a wire is kept on top, at a price of a few
-// nanoseconds for each of these frees. Larger arrays, and so fewer visits, make up for some of it.
+// Of a class of which objects are only freed a wire is kept on top, at a price of a few nanoseconds
+// for each of these frees: buried, it would never be met by a program that then takes and frees one
+// object again and again. Such an array is emptied at each visit from so many objects on, so that
+// it keeps few pages. Large arrays, and so few visits, make up for some of the price.
+constexpr unsigned kDrainingObjects = 63;
 constexpr unsigned kRaisedPlaces = 1023;
+// In larger heaps all wires are kept on top.
 constexpr std::size_t kWorthRaising = (std::size_t{128} << 20) >> kRegionShift;
 
 unsigned held(unsigned slot, const Magazine& m) {
@@ -107,10 +107,6 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
   m.refilled = false;
 }
 
-bool half_waits() {
-  return spans_waiting() >= regions_ever_used.load(std::memory_order_relaxed) / 2;
-}
-
 // A null on top; and a limit, on top as well where the null is to stay above what is freed.
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
@@ -119,14 +115,10 @@ void lay_null(Magazine& m, unsigned slot) {
   wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
-  const bool raised = regions_ever_used.load(std::memory_order_relaxed) >= kWorthRaising ||
-                      (!m.refilled && half_waits());
-  if (m.refilled && !raised) return;
-  const unsigned most = raised ? kRaisedPlaces : kDrainingPlaces;
-  const unsigned places =
-      m.refilled ? m.capacity : std::max<unsigned>(wire, std::min<unsigned>(m.capacity, most));
-  cache.words[slot + kLimit] = m.words + (raised ? wire : places);
-  if (raised) wire = static_cast<std::uint16_t>(kOnTop + places - wire);
+  if (m.refilled && regions_ever_used.load(std::memory_order_relaxed) < kWorthRaising) return;
+  const unsigned most = m.refilled ? m.capacity : std::min<unsigned>(m.capacity, kRaisedPlaces);
+  cache.words[slot + kLimit] = m.words + wire;
+  wire = static_cast<std::uint16_t>(kOnTop + std::max<unsigned>(wire, most) - wire);
 }
 
 // ---- the size of the arrays --------------------------------------------------------------------
@@ -295,7 +287,7 @@ bool note_visit(Magazine& m) {
 // Objects of the class were only freed since its last flush, and memory waits.
 bool is_draining(const Magazine& m, unsigned slot) {
   const ThreadState& t = *cache.thread;
-  return t.waiting && !t.busy && !m.refilled && held(slot, m) >= kDrainingPlaces;
+  return t.waiting && !t.busy && !m.refilled && held(slot, m) >= kDrainingObjects;
 }
 
 // Starter objects serve until the thread has shown that it uses the class, and when there is no
@@ -315,13 +307,7 @@ std::uint64_t cache_tick() {
   ThreadState& t = *cache.thread;
   const std::uint64_t now = shelf_tick(t.shelf);
   t.waiting = now != 0;
-  if (now == 0) return 0;
-  // Wires that were laid before are to come on top: at once, but not twice in a tick.
-  const bool half = half_waits();
-  t.half_waited = t.half_waited && half;
-  const bool rises = half && !t.half_waited && now != t.wired_at;
-  if (now - t.wired_at < kWireMilliseconds && !rises) return now;
-  t.half_waited = half;
+  if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
   t.wired_at = now;
   t.was_busy = t.busy;
   t.busy = false;

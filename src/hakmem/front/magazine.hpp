@@ -47,7 +47,6 @@ struct alignas(kCacheLine) ThreadState {
   bool starts;                    // classes begin with starter objects
   bool busy;                      // met too many tripwires since they were laid in all arrays
   bool was_busy;                  // ... and the time before
-  bool half_waited;               // half of the heap waited when they were laid in all arrays
   bool waiting;                   // memory waited to be given back when that was last looked at
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none; see kOnTop
   Magazine magazines[kClasses];
