@@ -150,5 +150,6 @@ SCENARIO(sleeping_owners_memory_serves_others) {
   }
   for (std::thread& other : others) other.join();
   std::printf("peak, KiB: %zu, then %zu\n", peak >> 10, scenario::peak_resident_bytes() >> 10);
-  REQUIRE(scenario::peak_resident_bytes() < peak + peak / 10);
+  // While nothing that waits fits, the heap may grow by a fifth (HAKMEM_DIRTY_SHARE).
+  REQUIRE(scenario::peak_resident_bytes() < peak + peak / 4);
 }
