@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "hakmem/api/foreign.hpp"
+#include "hakmem/api/process.hpp"
 #include "hakmem/api/slow_door.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"

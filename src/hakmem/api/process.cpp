@@ -1,4 +1,4 @@
-#include "hakmem/api/slow_door.hpp"
+#include "hakmem/api/process.hpp"
 
 #include <pthread.h>
 

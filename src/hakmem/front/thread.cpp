@@ -85,7 +85,7 @@ bool thread_take_heap() {
 }
 
 void parked_caches_release() {
-  while (Heap* heap = heap_acquire_parked(/*kept=*/true)) {
+  while (Heap* heap = heap_acquire_kept()) {
     release(kept_state(heap), heap);
     heap_park(heap);
   }
@@ -94,6 +94,7 @@ void parked_caches_release() {
 void thread_idle() {
   if (cache.phase == Cache::Phase::attached) detach(Cache::Phase::fresh);
 }
+
 void thread_end() { detach(Cache::Phase::gone); }
 
 }  // namespace hakmem

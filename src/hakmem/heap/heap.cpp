@@ -187,13 +187,10 @@ void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbo
     void* const* rest = objects + done;
     // Read anew, under the door: the slab may have been adopted since the object was cached.
     const RegionId id = region_id_anywhere(*rest);
-    if (HAK_UNLIKELY((id ^ tag) >= kSlots)) {
-      if (outbox_add(outbox, *rest, id)) memory_tick();
-      ++done;
-      continue;
-    }
+    const bool is_ours = (id ^ tag) < kSlots;
+    if (HAK_UNLIKELY(!is_ours) && outbox_add(outbox, *rest, id)) memory_tick();
     if (done == 0) ++heap->bins[class_of_slot(slot_of(id))].counters.flushes;
-    done += return_run_inside(heap, slab_of(*rest, id), rest, count - done);
+    done += is_ours ? return_run_inside(heap, slab_of(*rest, id), rest, count - done) : 1;
   }
   note_returned();
 }

@@ -66,8 +66,11 @@ extern constinit thread_local Heap* current_heap HAK_TLS_MODEL;
 // A parked heap, or a new one. Null: no memory for one.
 Heap* heap_acquire();
 
-// A parked heap, or null. One that has a cache comes first; with `kept` it must have one.
-Heap* heap_acquire_parked(bool kept = false);
+// A parked heap, or null. One that has a cache comes first.
+Heap* heap_acquire_parked();
+
+// A parked heap that has a cache, or null.
+Heap* heap_acquire_kept();
 
 // Lets go of a heap and leaves it for the next thread: as it is with its thread's cache, if that is
 // kept; else without what is empty.

@@ -111,10 +111,16 @@ Heap* heap_acquire() {
   return take(threads);
 }
 
-Heap* heap_acquire_parked(bool kept) {
-  if ((kept ? kept_count() : parked_count()) == 0) return nullptr;
+Heap* heap_acquire_parked() {
+  if (parked_count() == 0) return nullptr;
   const os::Locked locked(lock);
-  return kept ? unpark(threads.kept) : unpark(threads);
+  return unpark(threads);
+}
+
+Heap* heap_acquire_kept() {
+  if (kept_count() == 0) return nullptr;
+  const os::Locked locked(lock);
+  return unpark(threads.kept);
 }
 
 Heap* shared_heap_open() {
