@@ -5,7 +5,7 @@
  * here: their order; scenarios.pml: who does how much, and what must hold in the end.
  *
  * Size: 2 slabs (descriptors), each with bitmap words 0 (objects 0 and 1) and 1 (object 2; only
- * slabs of heap 1 are made with it), 2 heaps, 3 threads with a bounded number of mallocs and frees
+ * slabs of heap 1 are made with it), 2 heaps or 3, 3 threads with a bounded number of mallocs and frees
  * each, in any order and interleaving.
  *
  * What must hold, as assertions: no freed object is lost (none_lost), none is handed out twice
@@ -46,6 +46,7 @@
 #define TAKE   2  /* over a slab */
 #define VISIT  3
 #define LEAVE  4
+#define PASS   5  /* visits a heap to which it passed a slab on too late, amid another drain */
 
 /* `leaves`: its heap; `once`: whether it forks, or visits as the hand. */
 proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit once) while_alive {
@@ -55,6 +56,9 @@ proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit on
   byte d, m;          /* the slab being drained, and its summary */
   byte born;          /* the slab's birth, when it was found */
   bit inside;         /* frees while it holds its own door */
+#if SCENARIO == CHAIN
+  byte outer, outer_doing;  /* the drain that goes on after this one */
+#endif
 #ifdef MUTATE_PARK_AFTER_LOOK
   bit parks;
 #endif
@@ -99,7 +103,7 @@ next:
        :: else -> here(FOREIGN_MINE); goto free
        fi
      }
-#if SCENARIO == ADOPT || SCENARIO == PARK
+#if SCENARIO == ADOPT || SCENARIO == PARK || SCENARIO == CHAIN
   /* thread exit, and a new thread */
   :: atomic {
        leaves && home != 0 && door[home] == 0 ->
@@ -166,7 +170,7 @@ free:
     fi
   }
   atomic {
-#if SCENARIO == ADOPT || SCENARIO == PARK
+#if SCENARIO == ADOPT || SCENARIO == PARK || SCENARIO == CHAIN
     /* Once more the owner: has the heap lost the slab meanwhile? */
     h = o;
 #ifdef MUTATE_STALE_REREAD
@@ -254,16 +258,43 @@ forward:
 #endif
     if
     :: old == 0 -> here(FORWARDED); push(d, o)
+#if SCENARIO == CHAIN
+       goto passed
+#endif
     :: else -> here(MERGED)
     fi;
     d = 0; m = 0; o = 0; old = 0;
     goto drain
   }
 
+#if SCENARIO == CHAIN
+passed:
+  /* As in free, once more the owner. */
+  atomic {
+    old = o;
+    seen(d) = newest[d];
+    o = owner_now(d);
+#ifdef MUTATE_PASS_WITHOUT_REREAD
+    o = old;
+#endif
+    d = 0; m = 0;
+    if
+    :: o != old && door[old] == 0 ->
+       here(LATE_PASSED);
+       assert(outer == 0);
+       outer = h; outer_doing = doing;
+       h = old; enter_door(h); doing = PASS
+    :: else
+    fi;
+    o = 0; old = 0;
+    goto drain
+  }
+#endif
+
 drained:
   atomic {
     if
-    :: doing == VISIT -> leave_door(h); goto look_again
+    :: doing == VISIT || doing == PASS -> leave_door(h); goto look_again
     :: doing == LEAVE ->
 #if SCENARIO == CLOSE
        if :: owner_now(0) == home -> close(0) :: else fi;
@@ -304,8 +335,8 @@ drained:
 #ifdef MUTATE_ADOPT_WITHOUT_DOOR
        :: parked[3 - home] -> h = 3 - home; doing = TAKE; goto drained
 #else
-       :: parked[3 - home] && door[3 - home] == 0 ->
-          h = 3 - home; enter_door(h); doing = TAKE; goto drain
+       :: may_adopt_from(1) -> h = 1; enter_door(h); doing = TAKE; goto drain
+       :: may_adopt_from(2) -> h = 2; enter_door(h); doing = TAKE; goto drain
 #endif
        fi
     fi;
@@ -329,6 +360,12 @@ look_again:
   }
   atomic {
     if :: parks -> parks = 0; parked[home] = 1; home = 0 :: else fi;
+#endif
+#if SCENARIO == CHAIN
+    if
+    :: doing == PASS -> h = outer; doing = outer_doing; outer = 0; outer_doing = 0; goto drain
+    :: else
+    fi;
 #endif
     doing = 0;
     h = 0;

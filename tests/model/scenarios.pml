@@ -54,7 +54,7 @@ init {
   atomic {
     running = THREADS;
     given(0, 1);
-#if SCENARIO == CLOSE || SCENARIO == PARK
+#if SCENARIO == CLOSE || SCENARIO == PARK || SCENARIO == CHAIN
     small[0] = 1;
     live[1] = 0;
 #endif
@@ -70,6 +70,11 @@ init {
     run worker(1, 1, 0, 1, 1, 0);
     run worker(2, 2, 1, 0, 0, 0);
     run worker(3, 0, 1, 1, 0, 1)
+#elif SCENARIO == CHAIN
+    live[0] = 2; bitmap[0] = 1; parked[1] = 1;
+    run worker(1, 0, 0, 1, 0, 0);
+    run worker(2, 2, 1, 1, 1, 0);
+    run worker(3, 3, 1, 0, 0, 0)
 #elif SCENARIO == HELP
     given(1, 1);
     run worker(1, 1, 1, 0, 0, 0);

@@ -6,6 +6,7 @@
 #define FORK    4
 #define CLOSE   5  /* heap 2 is a shared heap, which is closed */
 #define PARK    6  /* thread exit and adoption, while the hand of the round passes by */
+#define CHAIN   7  /* a slab is adopted from a parked heap, whose new owner parks, and adopted again */
 
 /* Points that must be reached. */
 #define FORWARDED    1  /* a drainer found another owner and pushed the slab there */
@@ -21,13 +22,19 @@
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
 #define PASSED      13  /* the hand passed by a heap that was not parked */
+#define ADOPTED_ON  14  /* a slab was adopted a second time */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
+#define LATE_PASSED 16  /* a drainer passed a slab on to a heap that had lost it, and noticed */
 #ifndef REACH
 #define REACH 0
 #endif
 #define here(point) assert(point != REACH)
 
+#if SCENARIO == CHAIN
+#define HEAPS 3
+#else
 #define HEAPS 2
+#endif
 #define THREADS 3
 #define SLABS 2
 #define CHANGES 6  /* of a slab's owner, at most */

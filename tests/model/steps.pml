@@ -127,8 +127,11 @@ inline give_up(n) {
   if :: owner_now(n) == home -> live[n * 2] = 0; live[n * 2 + 1] = 0 :: else fi
 }
 
+#define may_adopt_from(x) (x != home && parked[x] && door[x] == 0)
+
 inline adopt(n) {
   here(ADOPTED);
+  if :: owner_now(n) != 1 -> here(ADOPTED_ON) :: else fi;
   begin(n);
   write_owner(n, home);
   end(n)
