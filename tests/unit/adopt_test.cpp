@@ -145,6 +145,22 @@ TEST(Adopt, LeavesTheHeapsOfThreadsAlone) {
   });
 }
 
+// A heap whose cache waits for the next thread: what the cache holds lies beside what is adopted.
+TEST(Adopt, SharesNoCacheLineWithACacheThatWaits) {
+  in_child([] {
+    Heap* mine = new_heap();
+    Heap* other = new_heap();
+    std::vector<void*> left;
+    for (unsigned c = 0; c < kClasses; ++c) left.push_back(refill(other, c, 1)[0]);
+    heap_park(other, other);  // in place of a cache: nobody looks into it
+    for (unsigned c = 0; c < kClasses; ++c) {
+      const bool adopted = slab_at(refill(mine, c, 1)[0]) == slab_at(left[c]);
+      EXPECT_EQ(adopted, kSizeClasses[c].size % kCacheLine == 0) << kSizeClasses[c].size;
+    }
+    other->kept.store(nullptr);
+  });
+}
+
 TEST(Adopt, WaitsForNoDoor) {
   in_child([] {
     Heap* mine = new_heap();

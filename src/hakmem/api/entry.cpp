@@ -86,12 +86,6 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
   return moved;
 }
 
-void* entry_reallocarray(void* p, std::size_t count, std::size_t size) {
-  std::size_t bytes = 0;
-  if (__builtin_mul_overflow(count, size, &bytes)) return fail_with(ENOMEM);
-  return entry_realloc(p, bytes);
-}
-
 void* aligned_no_errno(std::size_t alignment, std::size_t size) {
   if (alignment > kMaxAlignment) return nullptr;
   if (const unsigned c = class_of_aligned(size, alignment); c < kClasses) {

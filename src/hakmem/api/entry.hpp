@@ -43,8 +43,6 @@ HAK_INLINE void* entry_realloc(void* p, std::size_t size, Heap* heap = nullptr) 
   return nullptr;
 }
 
-void* entry_reallocarray(void* p, std::size_t count, std::size_t size);
-
 // `alignment` must be a power of two; larger than kMaxAlignment is ENOMEM. Errno is left alone.
 void* aligned_no_errno(std::size_t alignment, std::size_t size);
 void* entry_aligned(std::size_t alignment, std::size_t size);

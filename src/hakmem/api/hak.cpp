@@ -19,7 +19,8 @@ HAK_EXPORT void* hak_malloc(size_t size) { return entry_malloc(size); }
 HAK_EXPORT void* hak_calloc(size_t count, size_t size) { return entry_calloc(count, size); }
 HAK_EXPORT void* hak_realloc(void* p, size_t size) { return entry_realloc(p, size); }
 HAK_EXPORT void* hak_reallocarray(void* p, size_t count, size_t size) {
-  return entry_reallocarray(p, count, size);
+  size_t bytes = 0;
+  return __builtin_mul_overflow(count, size, &bytes) ? fail_with(ENOMEM) : entry_realloc(p, bytes);
 }
 HAK_EXPORT void* hak_aligned_alloc(size_t alignment, size_t size) {
   return aligned_checked(alignment, size);

@@ -25,8 +25,10 @@ HAK_EXPORT void free_aligned_sized(void* p, size_t, size_t) { deallocate(p); }
 
 HAK_EXPORT void* calloc(size_t count, size_t size) noexcept { return entry_calloc(count, size); }
 HAK_EXPORT void* realloc(void* p, size_t size) noexcept { return entry_realloc(p, size); }
+// By its name, as in pvalloc: valgrind replaces what stands there, but neither of these two.
 HAK_EXPORT void* reallocarray(void* p, size_t count, size_t size) noexcept {
-  return entry_reallocarray(p, count, size);
+  size_t bytes = 0;
+  return __builtin_mul_overflow(count, size, &bytes) ? fail_with(ENOMEM) : realloc(p, bytes);
 }
 
 // POSIX: the result is returned, errno and *result stay as they are on failure.
@@ -54,7 +56,7 @@ HAK_EXPORT void* valloc(size_t size) noexcept { return entry_aligned(os::page_si
 HAK_EXPORT void* pvalloc(size_t size) noexcept {
   const size_t page = os::page_size();
   if (size > kMaxObjectBytes) return fail_with(ENOMEM);
-  return entry_aligned(page, size == 0 ? page : align_up(size, page));
+  return memalign(page, size == 0 ? page : align_up(size, page));
 }
 
 HAK_EXPORT size_t malloc_usable_size(void* p) noexcept { return entry_usable_size(p); }

@@ -42,6 +42,16 @@ std::size_t mapped_in_all() {
   return sum;
 }
 
+// The limit of address space. A program that confined itself since the start (seccomp) may be ended
+// for the question: it is asked anew only where something shows that the answer has changed.
+std::size_t limit_now() {
+  static constinit std::size_t limit = 0;
+  void* page = limit != 0 ? os::reserve(os::page_size()) : nullptr;
+  if (page == nullptr || mapped_in_all() > limit) limit = os::address_space_limit();
+  if (page != nullptr) os::release(page, os::page_size());
+  return limit;
+}
+
 // ---- the metadata heap -------------------------------------------------------------------------
 
 struct MetadataHeap {
@@ -155,14 +165,16 @@ void cut_tail(Arena& arena, std::size_t regions) {
 }
 
 // The program may have lowered its limit of address space, against which the reservation counts.
-void honour_limit(const Arena& growing, std::size_t frontier) {
-  const std::size_t limit = os::address_space_limit();
-  if (limit == SIZE_MAX || mapped_in_all() <= limit / 2) return;
+// Returns the limit.
+std::size_t honour_limit(const Arena& growing, std::size_t frontier) {
+  const std::size_t limit = limit_now();
+  if (mapped_in_all() <= limit / 2) return limit;
   for (Arena& arena : arenas_so_far()) {
     std::size_t keep = arena.memory.accessible >> kRegionShift;
     if (&arena == &growing) keep = std::max({keep, frontier, (limit / 4) >> kRegionShift});
     if (keep < arena.regions) cut_tail(arena, keep);
   }
+  return limit;
 }
 
 // Huge pages for what lies behind the frontier.
@@ -199,7 +211,7 @@ bool arena_add(std::size_t regions) {
   Arena& arena = arenas[index];
   const std::size_t least = std::max(regions, kSmallestArena);
   // Further arenas double what there is: their number is bounded.
-  const std::size_t limit = os::address_space_limit();
+  const std::size_t limit = limit_now();
   std::size_t size = std::max(
       {first_choice(limit), least, limit == SIZE_MAX ? mapped_in_all() >> kRegionShift : 0});
   while (!reserve_arena(arena, size, index == 0)) {
@@ -227,9 +239,10 @@ bool arena_add(std::size_t regions) {
 
 bool arena_advance(Arena& arena, std::size_t frontier) {
   if (frontier > arena.regions) return false;
-  if (frontier << kRegionShift > arena.memory.accessible) {
-    honour_limit(arena, frontier);
-    if (frontier << kRegionShift > os::address_space_limit()) return false;
+  // An arena's first step follows on the question.
+  if (arena.frontier != 0 && frontier << kRegionShift > arena.memory.accessible &&
+      frontier << kRegionShift > honour_limit(arena, frontier)) {
+    return false;
   }
   // Steps grow with the heap, so that their number stays small and small programs stay small.
   const std::size_t step = std::max(kMetadataStep, arena.frontier / 4);

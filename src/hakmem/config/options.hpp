@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "hakmem/base/platform.hpp"
+#include "hakmem/os/system.hpp"
 
 namespace hakmem::config {
 
@@ -107,5 +108,10 @@ constexpr std::uint64_t frozen_value(const char* variable, std::uint64_t adopted
 #undef HAK_OPTION_hot
 #undef HAK_OPTION_cold
 #undef X
+
+// For stress tests, where other threads may come in between (HAKMEM_DELAY). Nothing but in the lab.
+HAK_INLINE void delay_point() {
+  if (delay() != 0) os::pause_at_random(delay());
+}
 
 }  // namespace hakmem::config

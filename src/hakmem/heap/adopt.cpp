@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "hakmem/config/delay.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/heap.hpp"
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/system.hpp"
@@ -58,13 +58,14 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   if (is_shared(heap->id)) return nullptr;
   const std::uint32_t count = heap_count();
   if (count == 1) return nullptr;
+  const bool shares_lines = kSizeClasses[c].size % kCacheLine != 0;
   for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
     move_hand();
     Heap* other = heap_at_hand();
     if (other == heap) continue;
-    // A cache that waits with its heap for the next thread holds objects of these slabs: two
-    // threads would write to the same cache lines.
-    if (!is_parked(other) || other->kept.load(std::memory_order_relaxed) != nullptr) {
+    // A cache that waits with its heap for the next thread holds objects of these slabs: where
+    // they are not made of whole lines, two threads would write to the same ones.
+    if (!is_parked(other) || (shares_lines && other->kept.load(std::memory_order_relaxed))) {
       help_waiting(other);
       continue;
     }

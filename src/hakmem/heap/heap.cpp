@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/config/delay.hpp"
 #include "hakmem/config/options.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"

@@ -1,7 +1,7 @@
 #include "hakmem/heap/registry.hpp"
 
 #include "hakmem/arena/spans.hpp"
-#include "hakmem/config/delay.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/shared.hpp"
 

@@ -1,7 +1,7 @@
 // Remote free: from the thread that frees to the heap that owns, and the owner's collecting.
 
 #include "hakmem/base/fatal.hpp"
-#include "hakmem/config/delay.hpp"
+#include "hakmem/config/options.hpp"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/heap/outbox.hpp"
 #include "hakmem/heap/registry.hpp"

@@ -1,7 +1,7 @@
 #include "hakmem/slab/remote.hpp"
 
 #include "hakmem/base/fatal.hpp"
-#include "hakmem/config/delay.hpp"
+#include "hakmem/config/options.hpp"
 
 namespace hakmem {
 namespace {

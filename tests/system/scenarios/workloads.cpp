@@ -38,4 +38,6 @@ SCENARIO(small_workload) {
     std::free(objects[i]);
   }
   std::free(std::calloc(1, 3 * kMiB));
+  std::free(reallocarray(reallocarray(nullptr, 10, 10), 20, 10));
+  std::free(pvalloc(100));
 }
