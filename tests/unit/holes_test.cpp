@@ -121,6 +121,10 @@ TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
     EXPECT_GT(gone, 4 * kSizeClasses[kClass].regions * kRegionBytes / 8);
     EXPECT_EQ(bytes_given_back.load(), gone);
     expect_untouched(live, kClass);
+    // The next finds what came back meanwhile.
+    give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
+    EXPECT_GT(holes_punch_all(), 0u);
+    EXPECT_EQ(holes_punch_all(), 0u);
   });
 }
 
