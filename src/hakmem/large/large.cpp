@@ -131,7 +131,7 @@ bool resize(Descriptor* head, std::size_t size) {
 }
 
 // Whether most of a sample of pages hold something, and so are resident: a guess. mincore knows,
-// but a program that has confined itself (seccomp) may be ended for it. Cost: reading 64 KiB at
+// but a program that has confined itself (seccomp) may be ended for it. Cost: reading 32 KiB at
 // most, and a fault for each page that was not there.
 bool mostly_written(const char* memory, std::size_t bytes) {
   constexpr std::size_t kSamples = 8;
