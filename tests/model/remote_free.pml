@@ -351,7 +351,10 @@ look_again:
   atomic {
 #ifndef MUTATE_NO_SECOND_LOOK
     if
-    :: pending[h] != 0 && door[h] == 0 -> enter_door(h); doing = VISIT; goto drain
+    :: pending[h] != 0 && door[h] == 0 ->
+       enter_door(h);
+       if :: doing != PASS -> doing = VISIT :: else fi;
+       goto drain
     :: else
     fi;
 #endif

@@ -94,6 +94,10 @@ init {
     running == 0;
     drain_all();
     assert(!listed[0] && !listed[1]);
+#if SCENARIO != FORK
+    h = 1;
+    do :: h > HEAPS -> break :: else -> assert(door[h] == 0); h++ od;
+#endif
     none_lost(0, 0); none_lost(0, 1); none_lost(1, 0); none_lost(1, 1)
   }
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "hakmem/api/foreign.hpp"
-#include "hakmem/api/process.hpp"
 #include "hakmem/api/slow_door.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/base/fatal.hpp"

@@ -3,7 +3,7 @@
 #include "hakmem/hakmem.h"
 
 #include "hakmem/api/entry.hpp"
-#include "hakmem/api/process.hpp"
+#include "hakmem/api/slow_door.hpp"
 #include "hakmem/boxes/statistics.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/shared.hpp"

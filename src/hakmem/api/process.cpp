@@ -1,4 +1,4 @@
-#include "hakmem/api/process.hpp"
+#include "hakmem/api/slow_door.hpp"
 
 #include <pthread.h>
 
@@ -103,6 +103,7 @@ __attribute__((constructor(101))) void at_load() {
     hook_fork();
   }
   janitor_request();
+  static_cast<void>(os::strict_overcommit());  // while the program may still open files
 }
 
 __attribute__((destructor(101))) void at_exit() {

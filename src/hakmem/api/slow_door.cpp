@@ -5,7 +5,6 @@
 #include "hakmem/api/entry.hpp"
 #include "hakmem/api/foreign.hpp"
 #include "hakmem/api/janitor.hpp"
-#include "hakmem/api/process.hpp"
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/front/thread.hpp"
 #include "hakmem/heap/holes.hpp"

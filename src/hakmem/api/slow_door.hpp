@@ -6,6 +6,10 @@
 
 namespace hakmem {
 
+// Makes the library and the calling thread ready, at the thread's first slow-door visit. False:
+// no memory, or the thread has ended already; it then works without a cache.
+bool thread_ready();
+
 // An object of size class `c`, from the cache if it has one. Null: no memory; errno is left alone.
 void* allocate_of_class(unsigned c);
 

@@ -13,6 +13,7 @@ constinit ArenaWindow arena_window{};
 constinit Arena arenas[kMaxArenas]{};
 constinit std::atomic<std::size_t> arena_count{0};
 constinit std::atomic<std::size_t> regions_ever_used{0};
+constinit std::atomic<std::size_t> known_limit{0};
 constinit os::Lock metadata_lock{os::LockKind::metadata};
 
 namespace {
@@ -43,13 +44,15 @@ std::size_t mapped_in_all() {
 }
 
 // The limit of address space. A program that confined itself since the start (seccomp) may be ended
-// for the question: it is asked anew only where something shows that the answer has changed.
+// for the question: it is asked anew only where twice as much as there is cannot be mapped.
 std::size_t limit_now() {
-  static constinit std::size_t limit = 0;
-  void* page = limit != 0 ? os::reserve(os::page_size()) : nullptr;
-  if (page == nullptr || mapped_in_all() > limit) limit = os::address_space_limit();
-  if (page != nullptr) os::release(page, os::page_size());
-  return limit;
+  const std::size_t mapped = mapped_in_all();
+  void* room = mapped != 0 ? os::reserve(mapped) : nullptr;
+  if (room != nullptr) os::release(room, mapped);
+  if (room == nullptr || mapped > known_limit.load(std::memory_order_relaxed)) {
+    known_limit.store(os::address_space_limit(), std::memory_order_relaxed);
+  }
+  return known_limit.load(std::memory_order_relaxed);
 }
 
 // ---- the metadata heap -------------------------------------------------------------------------

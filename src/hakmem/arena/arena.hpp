@@ -73,6 +73,9 @@ inline std::span<Arena> arenas_so_far() {
 // Regions that arena_advance made usable so far, in all arenas. Any thread; a hint.
 extern constinit std::atomic<std::size_t> regions_ever_used;
 
+// Of address space, in bytes, as far as is known; SIZE_MAX: none. Any thread.
+extern constinit std::atomic<std::size_t> known_limit;
+
 // For pointers beyond the first arena.
 Arena* further_arena_of(const void* p);
 

@@ -25,8 +25,9 @@ inline constexpr unsigned kHalfOfWords = kMaxWords / 2;
 struct Descriptor;
 
 // How long a slab has been left alone, as the round that gives free pages back finds it
-// (heap/holes.hpp). Handing out objects makes it busy again, objects that come back wake it.
-enum class Rest : std::uint8_t { busy, resting, done };
+// (heap/holes.hpp). Handing out objects makes it busy again, objects that come back wake it. A trim
+// found a slab busy and left nothing for the next one.
+enum class Rest : std::uint8_t { busy, resting, done, trimmed };
 
 struct SlabState {
   Descriptor* next;  // in a list of its heap's

@@ -85,8 +85,10 @@ bool thread_take_heap() {
 }
 
 void parked_caches_release() {
-  while (Heap* heap = heap_acquire_kept()) {
-    release(kept_state(heap), heap);
+  while (kept_count() != 0) {
+    Heap* heap = heap_acquire_parked();
+    if (heap == nullptr) return;
+    if (ThreadState* state = kept_state(heap)) release(state, heap);
     heap_park(heap);
   }
 }

@@ -69,9 +69,6 @@ Heap* heap_acquire();
 // A parked heap, or null. One that has a cache comes first.
 Heap* heap_acquire_parked();
 
-// A parked heap that has a cache, or null.
-Heap* heap_acquire_kept();
-
 // Lets go of a heap and leaves it for the next thread: as it is with its thread's cache, if that is
 // kept; else without what is empty.
 void heap_park(Heap* heap, void* kept = nullptr);

@@ -209,10 +209,10 @@ std::size_t holes_punch_all() {
     const std::size_t end = spans_frontier(a);
     for (std::size_t region = 0; region < end; ++region) {
       Descriptor* slab = arenas[a].descriptor(region);
-      if (visitor.enter(slab) == nullptr || slab->slab.rest == Rest::done) continue;
+      if (visitor.enter(slab) == nullptr || slab->slab.rest > Rest::resting) continue;
       bytes += slab_give_back(slab);
       // Nothing is to be found here until objects come back. One that is empty the hand may want.
-      if (!slab_is_empty(slab)) slab->slab.rest = Rest::done;
+      if (slab->slab.rest == Rest::busy && !slab_is_empty(slab)) slab->slab.rest = Rest::trimmed;
     }
   }
   return bytes;

@@ -117,12 +117,6 @@ Heap* heap_acquire_parked() {
   return unpark(threads);
 }
 
-Heap* heap_acquire_kept() {
-  if (kept_count() == 0) return nullptr;
-  const os::Locked locked(lock);
-  return unpark(threads.kept);
-}
-
 Heap* shared_heap_open() {
   const os::Locked locked(lock);
   return take(shared);

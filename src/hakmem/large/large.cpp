@@ -24,8 +24,8 @@ constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 constexpr std::size_t kMostCopied = (std::size_t{16} << 20) >> kRegionShift;
 constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
 
-// calloc gives back from this size on what is free, dirty and was hardly written to, and clears
-// else: what a program writes to needs its pages.
+// calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
+// what a program writes to needs its pages.
 constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
@@ -130,21 +130,6 @@ bool resize(Descriptor* head, std::size_t size) {
   return true;
 }
 
-// Whether most of a sample of pages hold something, and so are resident: a guess. mincore knows,
-// but a program that has confined itself (seccomp) may be ended for it. Cost: reading 32 KiB at
-// most, and a fault for each page that was not there.
-bool mostly_written(const char* memory, std::size_t bytes) {
-  constexpr std::size_t kSamples = 8;
-  constexpr std::size_t kPage = 4096;
-  std::size_t written = 0;
-  for (std::size_t i = 0; i < kSamples; ++i) {
-    const char* page = memory + align_down(bytes / kSamples * i, kPage);
-    // What begins with 0 and equals itself a byte further on is all 0.
-    written += page[0] != 0 || __builtin_memcmp(page, page + 1, kPage - 1) != 0 ? 1 : 0;
-  }
-  return written >= kSamples / 2;
-}
-
 // Gives the span back whose object has moved.
 void release_span(Descriptor* head, bool zero) {
   if (HAK_UNLIKELY(head->large.heap != 0)) delist(head);
@@ -160,7 +145,9 @@ void release(Descriptor* head) {
 
 // Room costs address space, and is charged for where the system overcommits nothing.
 std::size_t room_for(std::size_t regions) {
-  const bool scarce = config::profile() == config::Profile::lean || os::memory_is_scarce();
+  const bool scarce = config::profile() == config::Profile::lean ||
+                      known_limit.load(std::memory_order_relaxed) != SIZE_MAX ||
+                      os::strict_overcommit();
   return scarce || regions > kRoom / 2 ? 0 : kRoom;
 }
 
@@ -228,7 +215,7 @@ void large_clear(void* p, std::size_t bytes) {
   const Descriptor* head = head_checked(p);
   const std::size_t span = std::size_t{head->regions} << kRegionShift;
   char* memory = memory_of(head);
-  if (bytes < kLeastPurged || mostly_written(memory, span) || !os::purge(memory, span)) {
+  if (bytes < kLeastPurged || os::mostly_resident(memory, span) || !os::purge(memory, span)) {
     __builtin_memset(p, 0, bytes);
   }
 }

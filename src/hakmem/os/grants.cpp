@@ -1,4 +1,4 @@
-// How much memory control groups (v2, v1, or both) grant.
+// How much memory the system grants: by control groups (v2, v1, or both), and by overcommitting.
 
 #include <fcntl.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
@@ -92,6 +93,16 @@ std::size_t limit_of(const char* groups, const char* root) {
 }
 
 }  // namespace
+
+bool strict_overcommit() {
+  static std::atomic<int> answer{0};  // 0 not asked, 1 yes, 2 no; asking twice does no harm
+  if (answer.load(std::memory_order_relaxed) == 0) {
+    const KeepErrno keep;
+    const bool strict = number_in({"/proc/sys/vm/overcommit_memory"}) == 2;
+    answer.store(strict ? 1 : 2, std::memory_order_relaxed);
+  }
+  return answer.load(std::memory_order_relaxed) == 1;
+}
 
 std::size_t cgroup_memory_limit(const char* membership, const char* root) {
   const KeepErrno keep;

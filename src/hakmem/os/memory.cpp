@@ -10,7 +10,6 @@
 
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"
-#include "hakmem/os/system.hpp"
 
 namespace hakmem::os {
 namespace {
@@ -68,10 +67,10 @@ bool purge_works() {
   return works;
 }
 
-void* map_with(std::size_t bytes, int protection, int flags = 0) {
+void* map_with(std::size_t bytes, int protection) {
   const KeepErrno keep;
   if (!may_call()) return nullptr;
-  return or_null(mmap(nullptr, bytes, protection, flags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  return or_null(mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 #if defined(MREMAP_DONTUNMAP) && defined(MADV_COLD)
@@ -179,12 +178,18 @@ std::size_t resident_bytes(const void* p, std::size_t bytes) {
   return pages * page;
 }
 
-// Asks for more than there is, in the way that is charged for under strict overcommit alone.
-bool memory_is_scarce() {
-  const std::size_t bytes = address_space_size() / 16;
-  void* p = map_with(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
-  if (p != nullptr) release(p, bytes);
-  return p == nullptr;
+bool mostly_resident(const void* p, std::size_t bytes) {
+  constexpr std::size_t kSamples = 4;
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // not the injected one
+  const std::size_t stretch = 16 * page;
+  if (bytes < kSamples * stretch) return true;
+  std::size_t resident = 0;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    const std::size_t at = align_down((bytes - stretch) / kSamples * i, page);
+    calls.fetch_add(1, std::memory_order_relaxed);
+    resident += resident_bytes(static_cast<const char*>(p) + at, stretch);
+  }
+  return resident >= kSamples * stretch / 2;
 }
 
 void advise(void* p, std::size_t bytes, Advice advice) {

@@ -47,9 +47,8 @@ void* remap(void* p, std::size_t old_bytes, std::size_t bytes);
 // nothing is behind them. 0 where the system does not say.
 std::size_t resident_bytes(const void* p, std::size_t bytes);
 
-// Whether what is mapped is charged for before it is used: address space is limited, or the system
-// promises no memory that it does not have (vm.overcommit_memory is 2).
-bool memory_is_scarce();
+// Whether most pages are, judged by some of them: a guess; no where the system does not say.
+bool mostly_resident(const void* p, std::size_t bytes);
 
 // Transparent huge pages out of a range, into it where it is touched, or in place of pages that are
 // there; or all pages at once, not one by one. Nothing where the system does not know the advice.

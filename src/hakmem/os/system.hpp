@@ -9,6 +9,10 @@ namespace hakmem::os {
 // RLIMIT_AS in bytes, SIZE_MAX when there is none. It may fall while the program runs.
 std::size_t address_space_limit();
 
+// Whether the system promises no memory that it does not have (vm.overcommit_memory is 2), as the
+// first call found it.
+bool strict_overcommit();
+
 // The least of memory.max and memory.high (v2) and memory.limit_in_bytes (v1, below `root`/memory)
 // of the process's control group and those above it, in bytes, as far as they can be read;
 // SIZE_MAX: no limit is seen. Some dozen system calls. The arguments are for tests.

@@ -80,6 +80,7 @@ unsigned slab_index_checked(const Descriptor* slab, const void* p);
 // Objects came back: there may be more pages to give back now.
 inline void wake(Descriptor* slab) {
   if (slab->slab.rest == Rest::done) slab->slab.rest = Rest::resting;
+  if (slab->slab.rest == Rest::trimmed) slab->slab.rest = Rest::busy;
 }
 
 // Returns objects of one word of the bitmap at once (remote frees).

@@ -19,14 +19,15 @@ namespace {
 
 constexpr std::size_t kMiB = 1u << 20;
 
-// What the sandbox of OpenSSH's server lets its child do, as far as it matters here: what glibc's
-// malloc needs. Opening a file fails, and what stands in no line ends the program.
+// About what the sandbox of OpenSSH's server lets its child do, and mincore: calloc of 1 MiB and
+// more asks what of dirty memory is there. Opening a file fails; what stands in no line ends the
+// program.
 constexpr long kAllowed[] = {
     SYS_read,         SYS_write,  SYS_close,      SYS_brk,           SYS_mmap,
     SYS_munmap,       SYS_mremap, SYS_mprotect,   SYS_madvise,       SYS_futex,
     SYS_getpid,       SYS_gettid, SYS_nanosleep,  SYS_clock_gettime, SYS_clock_nanosleep,
     SYS_rt_sigreturn, SYS_exit,   SYS_exit_group, SYS_getrandom,     SYS_sched_yield,
-    SYS_fstat,        SYS_lseek,  SYS_newfstatat, SYS_rt_sigprocmask};
+    SYS_mincore,      SYS_fstat,  SYS_lseek,      SYS_newfstatat,    SYS_rt_sigprocmask};
 
 sock_filter jump_if(long call, std::uint8_t then, std::uint8_t otherwise) {
   return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), then, otherwise);
