@@ -44,14 +44,16 @@ std::size_t mapped_in_all() {
 }
 
 // The limit of address space. A program that confined itself since the start (seccomp) may be ended
-// for the question: it is asked anew only where twice as much as there is cannot be mapped.
+// for the question: it is asked anew only where more than there is cannot be mapped.
 std::size_t limit_now() {
   const std::size_t mapped = mapped_in_all();
-  void* room = mapped != 0 ? os::reserve(mapped) : nullptr;
-  if (room != nullptr) os::release(room, mapped);
-  if (room == nullptr || mapped > known_limit.load(std::memory_order_relaxed)) {
-    known_limit.store(os::address_space_limit(), std::memory_order_relaxed);
-  }
+  // What was reserved without a limit is beyond any other by itself.
+  const std::size_t known = known_limit.load(std::memory_order_relaxed);
+  const std::size_t more = known == SIZE_MAX ? os::page_size() : mapped;
+  void* room = more != 0 ? os::reserve(more) : nullptr;
+  if (room != nullptr) os::release(room, more);
+  if (room != nullptr && mapped <= known) return known;
+  known_limit.store(os::address_space_limit(), std::memory_order_relaxed);
   return known_limit.load(std::memory_order_relaxed);
 }
 
