@@ -42,6 +42,13 @@ std::vector<void*> refill_from_one(Heap* heap) {
   return objects;
 }
 
+// Of each class an object, in a slab of its own.
+std::vector<void*> one_of_each_class(Heap* heap) {
+  std::vector<void*> objects;
+  for (unsigned c = 0; c < kClasses; ++c) objects.push_back(refill(heap, c, 1)[0]);
+  return objects;
+}
+
 TEST(Adopt, TakesTheFullestSlabOfAParkedHeap) {
   in_child([] {
     Heap* mine = new_heap();
@@ -67,8 +74,7 @@ TEST(Adopt, RewritesOwnerAndRegionIdsOfEverySlabLength) {
   in_child([] {
     Heap* mine = new_heap();
     Heap* other = new_heap();
-    std::vector<void*> left;
-    for (unsigned c = 0; c < kClasses; ++c) left.push_back(refill(other, c, 1)[0]);
+    const std::vector<void*> left = one_of_each_class(other);
     heap_park(other);
     for (unsigned c = 0; c < kClasses; ++c) {
       const std::vector<void*> objects = refill(mine, c, 1);
@@ -150,8 +156,7 @@ TEST(Adopt, SharesNoCacheLineWithACacheThatWaits) {
   in_child([] {
     Heap* mine = new_heap();
     Heap* other = new_heap();
-    std::vector<void*> left;
-    for (unsigned c = 0; c < kClasses; ++c) left.push_back(refill(other, c, 1)[0]);
+    const std::vector<void*> left = one_of_each_class(other);
     heap_park(other, other);  // in place of a cache: nobody looks into it
     for (unsigned c = 0; c < kClasses; ++c) {
       const bool adopted = slab_at(refill(mine, c, 1)[0]) == slab_at(left[c]);
