@@ -21,14 +21,25 @@ inline Heap* new_heap() {
   return heap;
 }
 
-// Up to `count` objects, in the order in which a cache pops them.
-inline std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
+// What one visit gives: up to `count` objects, in the order in which a cache pops them.
+inline std::vector<void*> refill_once(Heap* heap, unsigned c, unsigned count) {
   std::vector<void*> array(count);
   const unsigned got = heap_refill(heap, kSizeClasses[c], array.data() + count, count);
   EXPECT_LE(got, count);
   array.erase(array.begin(), array.begin() + (count - got));
   std::reverse(array.begin(), array.end());
   return array;
+}
+
+// Comes again until there are `count`, or no memory.
+inline std::vector<void*> refill(Heap* heap, unsigned c, unsigned count) {
+  std::vector<void*> all;
+  while (all.size() < count) {
+    const auto some = refill_once(heap, c, count - static_cast<unsigned>(all.size()));
+    if (some.empty()) break;
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
 }
 
 inline void give_back(Heap* heap, const std::vector<void*>& objects) {
@@ -56,10 +67,19 @@ inline std::uint64_t held(const Heap* heap, unsigned c) {
 inline std::vector<void*> take_slabs(Heap* heap, unsigned c, unsigned slabs) {
   std::vector<void*> all;
   for (unsigned i = 0; i < slabs; ++i) {
-    const std::vector<void*> some = refill(heap, c, kSizeClasses[c].capacity);
+    const std::vector<void*> some = refill_once(heap, c, kSizeClasses[c].capacity);
+    EXPECT_EQ(some.size(), capacity_of(slab_at(some[0])));
     all.insert(all.end(), some.begin(), some.end());
   }
-  EXPECT_EQ(all.size(), std::size_t{slabs} * kSizeClasses[c].capacity);
+  return all;
+}
+
+// Whole slabs until one of the greatest length comes: it is the last.
+inline std::vector<void*> take_slabs_to_longest(Heap* heap, unsigned c) {
+  std::vector<void*> all;
+  do {
+    for (void* p : take_slabs(heap, c, 1)) all.push_back(p);
+  } while (slab_at(all.back())->regions < kSizeClasses[c].regions);
   return all;
 }
 

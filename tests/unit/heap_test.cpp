@@ -36,8 +36,8 @@ TEST(HeapTest, RefillGivesAscendingObjectsOfTheClass) {
       EXPECT_EQ(heap->bins[c].counters.refills, 0u);  // nothing was used before
       give_back(heap, {all.begin(), all.end()});
       EXPECT_EQ(held(heap, c), 0u);
-      const std::vector<void*> again = refill(heap, c, 8);
-      EXPECT_EQ(heap->bins[c].counters.refilled, 8u);
+      const std::vector<void*> again = refill_once(heap, c, 8);
+      EXPECT_EQ(heap->bins[c].counters.refilled, again.size());
       EXPECT_TRUE(all.contains(again[0]));
       give_back(heap, again);
     }
@@ -50,9 +50,62 @@ TEST(HeapTest, SlabsOfAClassDifferInColour) {
     for (unsigned c = 0; c < kClasses; ++c) {
       const SizeClass& k = kSizeClasses[c];
       std::set<std::uint32_t> starts;
-      for (void* p : take_slabs(heap, c, 4)) starts.insert(slab_at(p)->start);
-      EXPECT_EQ(starts.size(), std::min<std::size_t>(4, k.colours)) << k.size;
+      for (void* p : take_slabs(heap, c, 4)) {
+        ASSERT_EQ(slab_at(p)->regions, 1u);
+        starts.insert(slab_at(p)->start);
+      }
+      EXPECT_EQ(starts.size(), std::min(4u, k.colours(1))) << k.size;
     }
+  });
+}
+
+// Where long slabs start does not matter: each region says how far it lies behind the first.
+TEST(HeapTest, SlabsGrowWithTheirClass) {
+  in_child([] {
+    Heap* heap = new_heap();
+    for (unsigned c = 0; c < kClasses; ++c) {
+      const SizeClass& k = kSizeClasses[c];
+      SCOPED_TRACE(k.size);
+      const std::vector<void*> all = take_slabs_to_longest(heap, c);
+      std::uint32_t regions = 0;
+      std::uint32_t longest = 0;
+      for (std::size_t i = 0; i < all.size();) {
+        const Descriptor* slab = slab_at(all[i]);
+        ASSERT_GE(slab->regions, longest);
+        ASSERT_LE(slab->regions, regions / 4 + 1);  // no more than is held already, and a quarter
+        longest = slab->regions;
+        regions += longest;
+        for (unsigned n = 0; n < k.capacities[std::countr_zero(longest)]; ++n, ++i) {
+          ASSERT_EQ(slab_at(all[i]), slab);
+          ASSERT_EQ(slab_index_checked(slab, all[i]), n);
+          const char* end = static_cast<char*>(all[i]) + k.size;
+          ASSERT_LE(end, memory_of(slab) + longest * kRegionBytes);
+        }
+      }
+      EXPECT_EQ(longest, k.regions);
+      EXPECT_EQ(heap->bins[c].regions, regions);
+      EXPECT_EQ(heap->bins[c].objects, all.size());
+      give_back(heap, all);
+      EXPECT_EQ(heap->bins[c].objects, heap->bins[c].slabs * k.capacities[0]);
+    }
+    heaps_trim_idle();
+    for (const Bin& bin : heap->bins) EXPECT_EQ(bin.regions + bin.objects, 0u);
+    EXPECT_EQ(span_statistics().used, 0u);
+  });
+}
+
+TEST(HeapTest, WhatWasUsedComesBeforeWhatNeverWas) {
+  in_child([] {
+    Heap* heap = new_heap();
+    const BinCounters& n = heap->bins[9].counters;
+    std::vector<void*> all = take_slabs(heap, 9, 3);
+    for (void* p : refill_once(heap, 9, 20)) all.push_back(p);  // of a fourth slab
+    const std::uint64_t carved = n.carved;
+    give_back(heap, {all[1], all[2], all[900], all.back()});
+    EXPECT_EQ(refill_once(heap, 9, 50).size(), 4u);
+    EXPECT_EQ(n.carved, carved);
+    EXPECT_EQ(refill_once(heap, 9, 50).size(), 50u);
+    EXPECT_EQ(n.carved, carved + 50);
   });
 }
 
@@ -61,7 +114,7 @@ TEST(HeapTest, SlabsOfAClassDifferInColour) {
 // A slab's quarter of filling: 0 the fullest; empty slabs come last.
 unsigned naive_level(const Descriptor* slab) {
   if (slab_is_empty(slab)) return 9;
-  const unsigned quarter = class_of(slab).capacity / 4;
+  const unsigned quarter = std::max(1u, capacity_of(slab) / 4);
   return std::min(3u, (slab_available(slab) - 1) / quarter);
 }
 
@@ -136,12 +189,11 @@ TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {
       [] {
         Heap* heap = new_heap();
         for (const unsigned c : {0u, 22u, 28u, 39u}) {
-          const SizeClass& k = kSizeClasses[c];
           const std::size_t before = span_statistics().used;
           std::vector<void*> all = take_slabs(heap, c, 1);
-          EXPECT_EQ(span_statistics().used - before, 4 * k.regions * kRegionBytes);
+          EXPECT_EQ(span_statistics().used - before, 4 * kRegionBytes);
           for (void* p : take_slabs(heap, c, 3)) all.push_back(p);
-          EXPECT_EQ(span_statistics().used - before, 4 * k.regions * kRegionBytes);
+          EXPECT_EQ(span_statistics().used - before, 4 * kRegionBytes);
           give_back(heap, all);
         }
         heaps_trim_idle();
@@ -176,7 +228,7 @@ TEST(HeapTest, TheColourStepSaysHowFarApartSlabsStart) {
           const SizeClass& k = kSizeClasses[16];
           for (unsigned i = 0; i < 3; ++i) {
             EXPECT_EQ(slab_at(take_slabs(heap, 16, 1).front())->start,
-                      i * step % k.colours * kCacheLine);
+                      i * step % k.colours(1) * kCacheLine);
           }
         },
         {{"HAKMEM_COLOUR_STEP", std::to_string(step).c_str()}});

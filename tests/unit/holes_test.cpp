@@ -22,6 +22,7 @@ const Environment kSoon{{"HAKMEM_PURGE_DELAY", "20"}};
 std::vector<void*> sparse_slabs(Heap* heap, unsigned c, unsigned slabs) {
   std::vector<void*> live;
   std::vector<void*> dead;
+  take_slabs_to_longest(heap, c);  // in full use from here on
   for (void* p : take_slabs(heap, c, slabs)) {
     std::memset(p, static_cast<int>(address_of(p) >> 8 & 0xFF), kSizeClasses[c].size);
     (slab_index_checked(slab_at(p), p) % 20 == 5 ? live : dead).push_back(p);
@@ -53,6 +54,7 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
       [] {
         Heap* heap = new_heap();
         const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
+        const std::uint32_t slabs = heap->bins[kClass].slabs;
         const std::size_t slab_bytes = kSizeClasses[kClass].regions * kRegionBytes;
         tick_until([&] { return bytes_given_back.load() >= 40 * slab_bytes / 8; });
         expect_untouched(live, kClass);
@@ -65,7 +67,7 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
         const std::size_t before = bytes_given_back.load();
         give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
         tick_until(
-            [&] { return bytes_given_back.load() > before || heap->bins[kClass].slabs < 40; });
+            [&] { return bytes_given_back.load() > before || heap->bins[kClass].slabs < slabs; });
         expect_untouched({live.begin() + static_cast<long>(live.size()) / 2, live.end()}, kClass);
       },
       kSoon);

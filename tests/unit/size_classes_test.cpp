@@ -46,8 +46,9 @@ TEST(SizeClasses, AscendWithinEachFamily) {
   for (std::size_t size = 2 * largest_aligned; size <= kMaxSmall; size *= 2) {
     const SizeClass& k = kSizeClasses[class_of_size(size)];
     EXPECT_EQ(k.size, size);
-    EXPECT_EQ(k.colours, 1u);
-    EXPECT_EQ(k.regions * kRegionBytes % size, 0u);
+    for (unsigned regions = 1; regions <= k.regions; regions *= 2) {
+      EXPECT_EQ(k.colours(regions), 1u);
+    }
   }
 }
 
@@ -66,23 +67,28 @@ TEST(SizeClasses, SlotsAreTheirOwn) {
 TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
   for (unsigned c = 0; c < kClasses; ++c) {
     const SizeClass& k = kSizeClasses[c];
-    const std::size_t bytes = k.regions * kRegionBytes;
-    const std::size_t used = std::size_t{k.capacity} * k.size;
-    const std::size_t last_colour = (k.colours - 1u) * kCacheLine;
-    SCOPED_TRACE(k.size);
     EXPECT_TRUE(k.regions == 1 || k.regions == 2 || k.regions == 4 || k.regions == 8);
-    EXPECT_GE(k.capacity, k.size <= kMaxSlabOnly ? 16u : 8u);
+    EXPECT_GE(k.capacity, k.size <= 32768 ? 16u : 8u);
     EXPECT_LE(k.capacity, kMaxWords * 64);
-    EXPECT_LE(used + last_colour, bytes);                 // every colour has room
-    EXPECT_GT(used + last_colour + kCacheLine, bytes);    // and there are no more of them
-    EXPECT_LT(bytes - used, k.size + 960u + kCacheLine);  // what is given up for colours is bounded
     EXPECT_EQ(k.words, (k.capacity + 63) / 64);
     EXPECT_LE(k.words, kMaxWords);
-    if (c >= kOrdinaryClasses) {
-      EXPECT_EQ(k.colours, 1u);
-    }
-    if (c < kOrdinaryClasses && k.size <= 4096) {
-      EXPECT_GE(k.colours, 16u);
+    EXPECT_EQ(k.capacity, k.capacities[std::countr_zero(k.regions)]);
+    for (unsigned length = 0; 1u << length <= k.regions; ++length) {
+      SCOPED_TRACE(testing::Message() << k.size << ", regions: " << (1u << length));
+      const std::size_t bytes = kRegionBytes << length;
+      const std::size_t used = std::size_t{k.capacities[length]} * k.size;
+      const std::size_t colours = k.colours(std::size_t{1} << length);
+      EXPECT_GE(k.capacities[length], 1u);
+      EXPECT_LE(used + (colours - 1) * kCacheLine, bytes);  // every colour has room
+      EXPECT_GT(used + colours * kCacheLine, bytes);        // and there are no more of them
+      // What is given up for colours is bounded.
+      EXPECT_LT(bytes - used, k.size + 960u + kCacheLine);
+      if (c >= kOrdinaryClasses) {
+        EXPECT_EQ(colours, 1u);
+      }
+      if (c < kOrdinaryClasses && k.size <= 4096) {
+        EXPECT_GE(colours, 16u);
+      }
     }
   }
 }
@@ -116,10 +122,11 @@ TEST(SizeClasses, AlignedRequests) {
       ASSERT_LT(c, kClasses);
       const SizeClass& k = kSizeClasses[c];
       ASSERT_GE(k.size, size);
-      // Slabs are aligned to their regions, and objects start at a colour, a multiple of 64.
+      // Slabs are aligned to a region, and objects start at a colour, a multiple of 64.
       ASSERT_EQ(k.size % alignment, 0u) << size << " " << alignment;
       if (alignment > kCacheLine) {
-        ASSERT_EQ(k.colours, 1u);
+        ASSERT_EQ(k.colours(1), 1u);
+        ASSERT_EQ(k.colours(k.regions), 1u);
       }
       if (alignment <= kMinAlignment) {
         ASSERT_EQ(c, class_of_size(size));
@@ -128,7 +135,7 @@ TEST(SizeClasses, AlignedRequests) {
       if (c != 0 && c != kOrdinaryClasses) {
         const SizeClass& smaller = kSizeClasses[c - 1];
         const bool aligned =
-            smaller.size % alignment == 0 && (alignment <= kCacheLine || smaller.colours == 1);
+            smaller.size % alignment == 0 && (alignment <= kCacheLine || smaller.colours(1) == 1);
         ASSERT_TRUE(smaller.size < size || !aligned) << size << " " << alignment;
       }
     }

@@ -1,5 +1,5 @@
-// Between kMaxSlabOnly and kMaxSmall malloc takes slabs, but not where a span saves pages or
-// address space.
+// Between kMaxCleared and kMaxSmall malloc takes slabs, and calloc spans, which may be zero
+// already.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,17 +12,19 @@
 namespace hakmem {
 namespace {
 
+constexpr std::size_t kMaxCleared = 32768;
+
 bool is_span(const void* p) { return region_id_anywhere(p) == kRegionLarge; }
 
-TEST(SlabOrSpan, CallocAndHeapsTakeSpansWhereMallocTakesSlabs) {
+TEST(SlabOrSpan, CallocTakesSpansWhereMallocAndHeapsTakeSlabs) {
   hak_heap_t* const heap = hak_heap_new();
-  for (const std::size_t size : {kMaxSlabOnly, kMaxSlabOnly + 1, kMaxSmall, kMaxSmall + 1}) {
+  for (const std::size_t size : {kMaxCleared, kMaxCleared + 1, kMaxSmall, kMaxSmall + 1}) {
     void* const plain = hak_malloc(size);
     void* const zeroed = hak_calloc(1, size);
     void* const of_heap = hak_heap_malloc(heap, size);
     EXPECT_EQ(is_span(plain), size > kMaxSmall);
-    EXPECT_EQ(is_span(zeroed), size > kMaxSlabOnly);
-    EXPECT_EQ(is_span(of_heap), size > kMaxSlabOnly);
+    EXPECT_EQ(is_span(zeroed), size > kMaxCleared);
+    EXPECT_EQ(is_span(of_heap), size > kMaxSmall);
     for (void* p : {plain, zeroed, of_heap}) {
       std::memset(p, 7, size);
       hak_free(p);
@@ -32,7 +34,7 @@ TEST(SlabOrSpan, CallocAndHeapsTakeSpansWhereMallocTakesSlabs) {
 }
 
 TEST(SlabOrSpan, ReallocCarriesContentsFromOneToTheOther) {
-  const std::size_t least = kMaxSlabOnly + 1;
+  const std::size_t least = kMaxCleared + 1;
   for (const bool zeroed : {false, true}) {
     void* p = zeroed ? hak_calloc(1, least) : hak_malloc(least);
     EXPECT_EQ(is_span(p), zeroed);

@@ -35,15 +35,15 @@ void expect_summary_true(const Descriptor* slab) {
 TEST(Slab, NewSlabsOfEveryClassAndColour) {
   in_child([] {
     for (const SizeClass& k : kSizeClasses) {
-      for (const unsigned colour : {0u, 1u, k.colours - 1u, k.colours + 0u, k.colours + 7u}) {
+      const unsigned colours = k.colours(k.regions);
+      for (const unsigned colour : {0u, 1u, colours - 1, colours, colours + 7}) {
         Descriptor* slab = make_slab(k, colour);
         EXPECT_FALSE(slab->is_free);
         EXPECT_EQ(slab->owner.load(), kOwner);
-        EXPECT_EQ(slab->start, colour % k.colours * kCacheLine);
+        EXPECT_EQ(slab->start, colour % colours * kCacheLine);
         EXPECT_EQ(class_of(slab).slot, k.slot);
         EXPECT_EQ(slab_available(slab), k.capacity);
         EXPECT_TRUE(slab_is_empty(slab));
-        EXPECT_EQ(address_of(memory_of(slab)) % (k.regions * kRegionBytes), 0u);
         for (unsigned i = 0; i < k.regions; ++i) {
           EXPECT_EQ(region_id_of(memory_of(slab) + i * kRegionBytes),
                     tag_of_owner(kOwner) | k.slot);
@@ -63,7 +63,7 @@ TEST(Slab, CarveGivesAscendingObjectsOnceEach) {
   in_child([] {
     std::mt19937 random(1);
     for (const SizeClass& k : kSizeClasses) {
-      Descriptor* slab = make_slab(k, k.colours - 1u);
+      Descriptor* slab = make_slab(k, k.colours(k.regions) - 1u);
       unsigned carved = 0;
       while (carved < k.capacity) {
         const unsigned wanted = 1 + random() % 100;
@@ -72,7 +72,7 @@ TEST(Slab, CarveGivesAscendingObjectsOnceEach) {
         for (void* p : batch) {
           ASSERT_EQ(index_of(slab, p), carved++);
           ASSERT_EQ(address_of(p) % kMinAlignment, 0u);
-          if (k.colours == 1 && &k >= &kSizeClasses[kOrdinaryClasses]) {
+          if (k.colours(k.regions) == 1 && &k >= &kSizeClasses[kOrdinaryClasses]) {
             ASSERT_EQ(address_of(p) % k.size, 0u);
           }
           const char* end = static_cast<char*>(p) + k.size;
@@ -236,7 +236,7 @@ class SlabFault : public testing::TestWithParam<unsigned> {
 
   // The slab's first ten objects.
   static Descriptor* slab_of_ten(std::vector<void*>& objects) {
-    Descriptor* slab = make_slab(size_class(), size_class().colours - 1u);
+    Descriptor* slab = make_slab(size_class(), size_class().colours(size_class().regions) - 1u);
     objects = popped(slab_carve, slab, 10);
     return slab;
   }
@@ -291,7 +291,7 @@ TEST_P(SlabFault, IntoTheMiddle) {
 }
 
 TEST_P(SlabFault, BeforeTheFirstAndBehindTheLast) {
-  if (size_class().colours > 1) {
+  if (size_class().colours(size_class().regions) > 1) {
     expect_fatal("invalid pointer, into the middle of an object: 0x", [] {
       std::vector<void*> objects;
       Descriptor* slab = slab_of_ten(objects);

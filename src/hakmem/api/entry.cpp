@@ -44,10 +44,13 @@ bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
   return id == kRegionLarge && size > kMaxSmall && large_resize(p, size);
 }
 
+// Above it calloc takes a span, which may hold nothing but zero.
+constexpr std::size_t kMaxCleared = 32768;
+
 HAK_INLINE void* zeroed(std::size_t count, std::size_t size, Heap* heap) {
   std::size_t bytes = 0;
   if (__builtin_mul_overflow(count, size, &bytes)) return fail_with(ENOMEM);
-  if (bytes <= kMaxSlabOnly) {
+  if (bytes <= kMaxCleared) {
     void* p = entry_malloc(bytes, heap);
     return p != nullptr ? memset(p, 0, bytes) : nullptr;
   }

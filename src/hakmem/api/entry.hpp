@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cerrno>
-#include <cstddef>
 
 #include "hakmem/front/fast_path.hpp"
 

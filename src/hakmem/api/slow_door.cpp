@@ -78,13 +78,9 @@ LargeObject object_of_span(std::size_t size, std::size_t alignment, Heap* heap) 
 }  // namespace
 
 void* allocate_of_class(unsigned c) {
-  void* p = object_of_class(c);
-  if (HAK_LIKELY(p != nullptr)) return p;
+  if (void* p = object_of_class(c); HAK_LIKELY(p != nullptr)) return p;
   gather_everything();
-  p = object_of_class(c);
-  const std::size_t size = kSizeClasses[c].size;
-  if (p != nullptr || size <= kMaxSlabOnly) return p;
-  return object_of_span(size, size & -size, nullptr).p;  // any alignment that has this class
+  return object_of_class(c);
 }
 
 LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap) {
@@ -96,7 +92,7 @@ LargeObject allocate_of_span(std::size_t size, std::size_t alignment, Heap* heap
 
 void* allocate_shared(Heap* heap, std::size_t size, std::size_t alignment) {
   const unsigned c = class_of_aligned(size, alignment);
-  if (c == kClasses || size > kMaxSlabOnly) return allocate_of_span(size, alignment, heap).p;
+  if (c == kClasses) return allocate_of_span(size, alignment, heap).p;
   void* p = shared_allocate(heap, c);
   if (HAK_LIKELY(p != nullptr)) return p;
   gather_everything();

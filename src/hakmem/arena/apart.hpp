@@ -10,7 +10,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 
 #include "hakmem/arena/descriptor.hpp"
 #include "hakmem/arena/region_map.hpp"

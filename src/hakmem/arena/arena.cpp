@@ -74,7 +74,8 @@ std::size_t rounded_metadata(std::size_t bytes) {
 // ---- laying out a reservation ------------------------------------------------------------------
 
 struct Offsets {
-  std::size_t ids, descriptors, local_bits, remote_bits, metadata, metadata_bytes, memory, total;
+  std::size_t ids, places, descriptors, local_bits, remote_bits, metadata, metadata_bytes, memory,
+      total;
 };
 
 Offsets plan(std::size_t regions, bool first) {
@@ -88,6 +89,7 @@ Offsets plan(std::size_t regions, bool first) {
   };
   Offsets o{};
   o.ids = take(regions * sizeof(RegionId));
+  o.places = take(regions);
   o.descriptors = take(regions * sizeof(Descriptor));
   o.local_bits = take(regions * kBitsBytes);
   o.remote_bits = take(regions * kBitsBytes);
@@ -122,6 +124,7 @@ bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
   arena.base = reinterpret_cast<char*>(memory);
   arena.regions = regions;
   arena.ids = {mapping + o.ids, sizeof(RegionId), 0};
+  arena.places = {mapping + o.places, 1, 0};
   arena.descriptors = {mapping + o.descriptors, sizeof(Descriptor), 0};
   arena.local_bits = {mapping + o.local_bits, kBitsBytes, 0};
   arena.remote_bits = {mapping + o.remote_bits, kBitsBytes, 0};
@@ -156,8 +159,8 @@ void cut_tail(Arena& arena, std::size_t regions) {
   if (&arena == &arenas[0]) {
     arena_window.bytes.store(regions << kRegionShift, std::memory_order_relaxed);
   }
-  for (GrowingArray* array :
-       {&arena.ids, &arena.descriptors, &arena.local_bits, &arena.remote_bits, &arena.memory}) {
+  for (GrowingArray* array : {&arena.ids, &arena.places, &arena.descriptors, &arena.local_bits,
+                              &arena.remote_bits, &arena.memory}) {
     const std::size_t from = align_up(regions * array->element_bytes, os::page_size());
     const std::size_t to = align_down(arena.regions * array->element_bytes, os::page_size());
     if (from >= to) continue;
@@ -256,8 +259,8 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
   const auto grow = [&](GrowingArray& array) {
     return array.grow_to(frontier, step * array.element_bytes, arena.regions);
   };
-  if (!grow(arena.ids) || !grow(arena.descriptors) || !grow(arena.local_bits) ||
-      !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
+  if (!grow(arena.ids) || !grow(arena.places) || !grow(arena.descriptors) ||
+      !grow(arena.local_bits) || !arena.memory.grow_to(frontier, memory_step, arena.regions)) {
     return false;
   }
   regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);
@@ -317,7 +320,8 @@ std::size_t metadata_bytes(bool resident) {
   const os::Locked locked(metadata_lock);
   std::size_t sum = bytes_of(metadata.memory);
   for (const Arena& a : arenas_so_far()) {
-    for (const GrowingArray* array : {&a.ids, &a.descriptors, &a.local_bits, &a.remote_bits}) {
+    for (const GrowingArray* array :
+         {&a.ids, &a.places, &a.descriptors, &a.local_bits, &a.remote_bits}) {
       sum += bytes_of(*array);
     }
   }

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <span>
 
 #include "hakmem/arena/apart.hpp"
@@ -39,6 +38,7 @@ struct Arena {
   char* mapping;
   std::size_t collapsed;  // up to here huge pages were made of what was full
   GrowingArray ids;
+  GrowingArray places;
   GrowingArray descriptors;
   GrowingArray local_bits;
   GrowingArray remote_bits;  // only as far as spans that need them lie (span_open_remote_bits)
@@ -46,6 +46,11 @@ struct Arena {
 
   Descriptor* descriptor(std::size_t region) const {
     return reinterpret_cast<Descriptor*>(descriptors.base) + region;
+  }
+  // Of a region of a slab: how many of the slab's lie before it. A byte each, for many to share a
+  // line.
+  std::uint8_t& place(std::size_t region) const {
+    return reinterpret_cast<std::uint8_t*>(places.base)[region];
   }
   std::atomic<RegionId>& id(std::size_t region) const {
     return reinterpret_cast<std::atomic<RegionId>*>(ids.base)[region];

@@ -7,8 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/base/bits.hpp"
 #include "hakmem/base/platform.hpp"

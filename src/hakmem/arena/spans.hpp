@@ -10,9 +10,6 @@
 // grows; never while memory of objects is purged.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "hakmem/arena/arena.hpp"
 
 namespace hakmem {

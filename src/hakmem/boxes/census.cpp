@@ -10,6 +10,7 @@ void add(ClassSums& sums, const ClassSums& more) {
   }
   sums.slabs += more.slabs;
   sums.slab_bytes += more.slab_bytes;
+  sums.slack_bytes += more.slack_bytes;
   sums.out_bytes += more.out_bytes;
 }
 
@@ -17,7 +18,8 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
   const BinCounters& n = bin.counters;
   // Of one heap alone it may be "negative", where slabs were adopted: the sum over all is right.
   const std::uint64_t out = n.carved + n.refilled - n.flushed - n.collected;
-  return {n, bin.slabs, bin.slabs * k.regions * kRegionBytes, out * k.size};
+  const std::size_t bytes = bin.regions * kRegionBytes;
+  return {n, bin.slabs, bytes, bytes - std::size_t{bin.objects} * k.size, out * k.size};
 }
 
 Census take_census() {

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/hakmem.h"
 #include "hakmem/heap/bin.hpp"
@@ -14,7 +12,8 @@ struct ClassSums {
   BinCounters counters;
   std::uint64_t slabs;
   std::uint64_t slab_bytes;
-  std::uint64_t out_bytes;  // objects that programs or caches hold
+  std::uint64_t slack_bytes;  // of these: before the first object and behind the last
+  std::uint64_t out_bytes;    // objects that programs or caches hold
 
   bool is_unused() const { return counters.carves == 0; }
 };

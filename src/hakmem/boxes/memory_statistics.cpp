@@ -15,18 +15,17 @@ std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
 struct SlabTotals {
   std::size_t bytes;
   std::size_t out;
-  std::size_t slack;  // before the first object and behind the last
+  std::size_t slack;  // see ClassSums
 };
 
 SlabTotals totals_of(const Census& census) {
   SlabTotals totals{};
   for (unsigned c = 0; c < kClasses; ++c) {
-    const SizeClass& k = kSizeClasses[c];
     const ClassSums& sums = census.by_class[c];
     totals.bytes += sums.slab_bytes;
     // Slabs that changed hands between two heaps' turns may be missing: below 0 nothing is out.
     totals.out += static_cast<std::int64_t>(sums.out_bytes) > 0 ? sums.out_bytes : 0;
-    totals.slack += sums.slabs * (k.regions * kRegionBytes - std::size_t{k.capacity} * k.size);
+    totals.slack += sums.slack_bytes;
   }
   return totals;
 }

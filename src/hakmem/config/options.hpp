@@ -3,9 +3,6 @@
 // This folder alone reads the environment.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "hakmem/base/platform.hpp"
 #include "hakmem/os/system.hpp"
 

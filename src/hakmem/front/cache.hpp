@@ -8,7 +8,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 
 #include "hakmem/arena/region_map.hpp"
 #include "hakmem/base/platform.hpp"

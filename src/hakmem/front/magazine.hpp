@@ -5,9 +5,6 @@
 // then shrinks. A class's first objects come from a starter heap, without any array.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "hakmem/front/cache.hpp"
 #include "hakmem/front/shelf.hpp"
 #include "hakmem/heap/outbox.hpp"

@@ -6,8 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/arena/descriptor.hpp"
 

@@ -8,8 +8,7 @@ unsigned Bin::level_of(const Descriptor* slab) {
   const unsigned available = slab_available(slab);
   if (available == 0) return kFullLevel;
   if (slab_is_empty(slab)) return kEmptyLevel;
-  const unsigned quarter = class_of(slab).capacity / kLevels;
-  return std::min((available - 1) / quarter, kLevels - 1);
+  return std::min((available - 1) / step_of(slab), kLevels - 1);
 }
 
 void Bin::shelve(Descriptor* slab, unsigned level) {
@@ -41,11 +40,15 @@ Descriptor* Bin::fullest() const {
 void Bin::remove(Descriptor* slab) {
   unshelve(slab);
   --slabs;
+  regions -= slab->regions;
+  objects -= capacity_of(slab);
 }
 
 void Bin::add(Descriptor* slab) {
   shelve(slab, level_of(slab));
   ++slabs;
+  regions += slab->regions;
+  objects += capacity_of(slab);
 }
 
 }  // namespace hakmem

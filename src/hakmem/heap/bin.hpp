@@ -2,8 +2,6 @@
 // fullest first, so that sparse slabs drain and can be freed.
 #pragma once
 
-#include <cstdint>
-
 #include "hakmem/slab/slab.hpp"
 
 namespace hakmem {
@@ -24,17 +22,25 @@ struct Bin {
 
   Descriptor* levels[kLevels + 2];
   std::uint32_t slabs;
+  std::uint32_t regions;  // of all slabs
+  std::uint32_t objects;  // that they have room for
   std::uint32_t empty;
   std::uint32_t colour;
   BinCounters counters;
 
   static unsigned level_of(const Descriptor* slab);
 
+  // What a slab has to give more on the next level.
+  static unsigned step_of(const Descriptor* slab) {
+    const unsigned capacity = capacity_of(slab);
+    return capacity < kLevels ? 1 : capacity / kLevels;
+  }
+
   // Whether a slab to which objects came back belongs on another list now.
   static bool rises(const Descriptor* slab) {
     const unsigned level = slab->slab.level;
     if (level >= kEmptyLevel) return level == kFullLevel && slab_available(slab) != 0;
-    const unsigned most = (level + 1) * (class_of(slab).capacity / kLevels);
+    const unsigned most = (level + 1) * step_of(slab);
     return slab_is_empty(slab) || (level + 1 < kLevels && slab_available(slab) > most);
   }
 

@@ -1,6 +1,7 @@
 #include "hakmem/heap/heap.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/options.hpp"
@@ -16,11 +17,6 @@ namespace {
 // How often an owner looks at how much waits for it, how much that may be (in slabs), and how often
 // it collects in any case.
 constexpr std::uint32_t kVisitsPerLook = 8;
-constexpr std::uint32_t kMostWaiting = 128;
-constexpr std::uint32_t kLooksPerDrain = 8;
-// Objects of such a size are worth collecting before others are taken that are not in any cache, or
-// were never touched.
-constexpr std::uint32_t kCollectFirst = 1024;
 
 // ---- new slabs ---------------------------------------------------------------------------------
 
@@ -32,19 +28,21 @@ void populate_where_growing(const Span& span, const Bin& bin) {
   os::advise(memory_of(span.head), span.head->regions * kRegionBytes, os::Advice::populate);
 }
 
-// Takes one slab's span, from what was taken ahead or from the arena.
+// Takes one slab's span, from what was taken ahead or from the arena. Slabs grow with their bin:
+// many heaps that hold few objects each, of many classes, would keep much for them.
 Descriptor* take_span(Heap* heap, const Bin& bin, const SizeClass& k) {
-  Descriptor*& segment = heap->segments[lowest_bit(k.regions)];
+  const unsigned regions = std::min<unsigned>(k.regions, std::bit_floor(bin.regions / 4 + 1));
+  Descriptor*& segment = heap->segments[lowest_bit(regions)];
   if (segment == nullptr) {
     const std::size_t ahead = config::segment_slabs() > 1 ? config::segment_slabs() : 1;
-    Span span = span_allocate(k.regions * ahead, k.regions);
-    if (span.head == nullptr && ahead > 1) span = span_allocate(k.regions, k.regions);
+    Span span = span_allocate(regions * ahead);
+    if (span.head == nullptr && regions * ahead > 1) span = span_allocate(1);
     if (span.head == nullptr) return nullptr;
     if (k.size <= kMaxTiny) populate_where_growing(span, bin);
     segment = span.head;
   }
   Descriptor* span = segment;
-  segment = span->regions > k.regions ? span_split(span, k.regions) : nullptr;
+  segment = span->regions > regions ? span_split(span, regions) : nullptr;
   return span;
 }
 
@@ -63,7 +61,8 @@ Descriptor* new_slab(Heap* heap, Bin& bin, const SizeClass& k) {
 unsigned take_from(Bin& bin, Descriptor* slab, void** end, unsigned count) {
   bin.unshelve(slab);
   const unsigned used_before = slab_take(slab, end, count);
-  const unsigned never_used = slab_carve(slab, end - used_before, count - used_before);
+  // While there are used ones the others' pages stay untouched.
+  const unsigned never_used = used_before != 0 ? 0 : slab_carve(slab, end, count);
   bin.shelve(slab, Bin::level_of(slab));
   bin.counters.refills += used_before != 0 ? 1 : 0;
   bin.counters.refilled += used_before;
@@ -90,10 +89,9 @@ void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (visits - heap->looked_at >= kVisitsPerLook) {
     heap->looked_at = visits;
-    heap->behind = waiting_slabs(heap) > kMostWaiting || ++heap->looks % kLooksPerDrain == 0;
+    heap_drain(heap, kDrainAtOnce);
     help_another();
   }
-  if (heap->behind) heap_drain(heap, kDrainAtOnce);
 }
 
 // A parked heap needs none; a shared one, from which objects are taken one by one, needs one.
@@ -143,12 +141,12 @@ void trim_inside(Heap* heap) {
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
   drain_if_due(heap);
-  if (k.size >= kCollectFirst) heap_drain(heap, kDrainAtOnce);
   const unsigned c = class_of_slot(k.slot);
   Bin& bin = heap->bins[c];
   unsigned done = 0;
   while (done < count) {
     Descriptor* slab = bin.fullest();
+    if (done != 0 && (slab == nullptr || slab->slab.free == 0)) break;
     for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth;) {
       const unsigned some = heap_drain(heap, kDrainAtOnce);
       if (some == 0) break;

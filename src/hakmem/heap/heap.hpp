@@ -8,8 +8,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/heap/bin.hpp"
 #include "hakmem/os/lock.hpp"
@@ -36,9 +34,7 @@ struct alignas(kCacheLine) Heap {
   Descriptor* taken;                   // what is left of a pending list that was taken
   std::atomic<std::uint32_t> drained;  // slabs taken off it so far; others see by it what waits
   std::uint32_t looked_at;             // the owner's visits when it last looked at what waits
-  std::uint32_t looks;
-  bool behind;        // the owner collects a little at each visit
-  Descriptor* large;  // of a shared heap: its large objects
+  Descriptor* large;                   // of a shared heap: its large objects
   // Bytes of large objects that the owner allocated less those that it freed, below 0 as well; a
   // part of the sum over all heaps. By the owner alone: relaxed, no atomic addition.
   std::atomic<std::size_t> large_bytes;

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <bit>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/heap/heap.hpp"

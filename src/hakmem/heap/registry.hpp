@@ -4,8 +4,6 @@
 // of the region id tells them apart.
 #pragma once
 
-#include <cstdint>
-
 #include "hakmem/heap/heap.hpp"
 
 namespace hakmem {

@@ -6,8 +6,6 @@
 // own, and what it frees is there for the next thread.
 #pragma once
 
-#include <cstdint>
-
 #include "hakmem/heap/heap.hpp"
 
 namespace hakmem {

@@ -3,8 +3,6 @@
 // Any thread may call any of these for an object it may use.
 #pragma once
 
-#include <cstddef>
-
 #include "hakmem/arena/arena.hpp"
 #include "hakmem/heap/heap.hpp"
 

@@ -60,7 +60,7 @@ class LocalBits {
 HAK_INLINE unsigned slab_return_run(Descriptor* slab, void* const* objects, unsigned count) {
   const SizeClass& k = class_of(slab);
   const std::uintptr_t begin = address_of(memory_of(slab));
-  const std::size_t length = k.regions * kRegionBytes;
+  const std::size_t length = slab->regions * kRegionBytes;
   LocalBits bits(slab);
   unsigned done = 0;
   do {

@@ -28,7 +28,7 @@ class Pages {
         shift_(static_cast<unsigned>(std::countr_zero(os::page_size()))),
         region_shift_(kRegionShift - shift_) {}
 
-  unsigned count() const { return unsigned{k_.regions} << region_shift_; }
+  unsigned count() const { return slab_->regions << region_shift_; }
   std::size_t bytes(unsigned pages) const { return std::size_t{pages} << shift_; }
 
   bool is_given(unsigned page) const { return (marks(page) & bit(page)) != 0; }
@@ -61,7 +61,7 @@ class Pages {
 
   // No object touches it, handed out or not.
   bool is_slack(unsigned page) const {
-    const Range objects = objects_on(page, k_.capacity);
+    const Range objects = objects_on(page, capacity_of(slab_));
     return objects.first == objects.end;
   }
 
@@ -74,7 +74,7 @@ class Pages {
 
   // The objects of word `w` of the bitmap that touch a page which was given back.
   std::uint64_t objects_beside(unsigned w) const {
-    const Range objects{w * 64, std::min<unsigned>(w * 64 + 64, k_.capacity)};
+    const Range objects{w * 64, std::min(w * 64 + 64, capacity_of(slab_))};
     const Range pages = pages_of(objects);
     std::uint64_t mask = 0;
     for (unsigned page = pages.first; page < pages.end; ++page) {

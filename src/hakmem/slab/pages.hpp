@@ -8,8 +8,6 @@
 // All functions: the caller holds the door of the slab's heap.
 #pragma once
 
-#include <cstddef>
-
 #include "hakmem/arena/descriptor.hpp"
 
 namespace hakmem {

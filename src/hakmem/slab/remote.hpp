@@ -6,8 +6,6 @@
 // pushes the slab, and nobody else does.
 #pragma once
 
-#include <cstdint>
-
 #include "hakmem/slab/slab.hpp"
 
 namespace hakmem {

@@ -10,8 +10,6 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
-#include <cstdint>
 
 #include "hakmem/arena/region_map.hpp"
 #include "hakmem/base/bits.hpp"
@@ -26,8 +24,6 @@ inline constexpr unsigned kSlots = (kClasses + 3) / 4 * 8;
 
 inline constexpr std::size_t kMaxTiny = 1024;
 inline constexpr std::size_t kMaxSmall = 65536;
-// Above it spans serve, too: in shared heaps, for calloc, and when memory is short.
-inline constexpr std::size_t kMaxSlabOnly = 32768;
 inline constexpr std::size_t kLeastAlignedClass = 128;
 inline constexpr unsigned kBands = 8;
 inline constexpr unsigned kFirstC7Class = 16;
@@ -36,14 +32,22 @@ inline constexpr unsigned kLastC7Class = 19;
 constexpr unsigned slot_of_class(unsigned c) { return c / 4 * 8 + c % 4; }
 constexpr unsigned class_of_slot(unsigned slot) { return slot / 8 * 4 + slot % 4; }
 
+inline constexpr unsigned kSlabLengths = 4;
+
 struct SizeClass {
-  std::uint32_t size;        // bytes of an object
-  std::uint8_t regions;      // of a slab: 1, 2, 4 or 8, and the slab is aligned to that many
-  std::uint8_t slot;         // in the cache and in region ids
-  std::uint16_t capacity;    // objects of a slab
-  std::uint16_t words;       // of its bitmap
-  std::uint16_t colours;     // starts of the first object, 64 B apart
+  std::uint32_t size;                      // bytes of an object
+  std::uint8_t regions;                    // of a slab, at most: 1, 2, 4 or 8
+  std::uint8_t slot;                       // in the cache and in region ids
+  std::uint16_t capacity;                  // objects of such a slab
+  std::uint16_t words;                     // of its bitmap
+  std::uint16_t capacities[kSlabLengths];  // objects of a slab of 1, 2, 4 and 8 regions
   std::uint64_t reciprocal;  // ceil(2^40 / size): exact for every offset within a slab
+
+  // Starts of the first object of a slab of so many regions, 64 B apart.
+  constexpr unsigned colours(std::size_t of_regions) const {
+    const std::size_t objects = capacities[lowest_bit(of_regions) % kSlabLengths];
+    return static_cast<unsigned>((of_regions * kRegionBytes - objects * size) / kCacheLine + 1);
+  }
 };
 inline constexpr unsigned kReciprocalShift = 40;
 
@@ -69,13 +73,14 @@ constexpr SizeClass make_class(unsigned c) {
   k.size = size_of_class(c);
   k.slot = static_cast<std::uint8_t>(slot_of_class(c));
   k.regions = k.size <= 1024 ? 1 : k.size <= 4096 ? 2 : k.size <= 16384 ? 4 : 8;
-  const auto slab_bytes = static_cast<std::uint32_t>(k.regions * kRegionBytes);
-  const bool coloured = c < kOrdinaryClasses;
-  const std::uint32_t reserved = coloured && k.size <= kColouredUpTo ? kLeastColourBytes : 0;
-  k.capacity = static_cast<std::uint16_t>((slab_bytes - reserved) / k.size);
+  const bool coloured = c < kOrdinaryClasses && k.size <= kColouredUpTo;
+  const std::uint32_t reserved = coloured ? kLeastColourBytes : 0;
+  for (unsigned i = 0; i < kSlabLengths; ++i) {
+    const auto slab_bytes = static_cast<std::uint32_t>(kRegionBytes << i);
+    k.capacities[i] = static_cast<std::uint16_t>((slab_bytes - reserved) / k.size);
+  }
+  k.capacity = k.capacities[lowest_bit(k.regions)];
   k.words = static_cast<std::uint16_t>((k.capacity + 63) / 64);
-  const std::uint32_t slack = slab_bytes - k.capacity * k.size;
-  k.colours = static_cast<std::uint16_t>(coloured ? slack / kCacheLine + 1 : 1);
   k.reciprocal = ((std::uint64_t{1} << kReciprocalShift) + k.size - 1) / k.size;
   return k;
 }

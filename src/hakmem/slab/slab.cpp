@@ -22,9 +22,13 @@ const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index
 bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsigned colour) {
   if (k.words > kHalfOfWords && !span_open_remote_bits(span)) return false;
   span->slot = k.slot;
-  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % k.colours * kCacheLine);
+  const unsigned colours = k.colours(span->regions);
+  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % colours * kCacheLine);
   span->slab = SlabState{};
-  for (unsigned i = 1; i < k.regions; ++i) span[i].slab.given = 0;
+  for (unsigned i = 0; i < span->regions; ++i) {
+    span[i].slab.given = 0;
+    arena_of(span).place(region_of(span) + i) = static_cast<std::uint8_t>(i);
+  }
   LocalBits bits(span);
   for (unsigned w = 0; w < k.words; ++w) {
     if (bits.word(w) != 0) bits.store(w, 0);
@@ -78,7 +82,7 @@ unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
 
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   const SizeClass& k = class_of(slab);
-  count = std::min<unsigned>(count, k.capacity - slab->slab.frontier);
+  count = std::min<unsigned>(count, capacity_of(slab) - slab->slab.frontier);
   char* next = memory_of(slab) + slab->start + std::size_t{slab->slab.frontier} * k.size;
   const unsigned frontier = slab->slab.frontier + count;
   if (HAK_UNLIKELY(slab->slab.holes) && !slab_use_pages(slab, slab->slab.frontier, frontier)) {

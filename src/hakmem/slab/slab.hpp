@@ -5,9 +5,6 @@
 // otherwise.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
 #include "hakmem/arena/arena.hpp"
 #include "hakmem/slab/size_classes.hpp"
 
@@ -15,8 +12,13 @@ namespace hakmem {
 
 inline const SizeClass& class_of(const Descriptor* slab) { return kSlotClasses[slab->slot]; }
 
-// Makes a span of the class's length a slab of the heap `owner`, whose first object lies at
-// colour `colour` (taken modulo the class's colours). False: no memory for its bitmaps.
+inline unsigned capacity_of(const Descriptor* slab) {
+  return class_of(slab).capacities[lowest_bit(slab->regions) % kSlabLengths];
+}
+
+// Makes a span of 1, 2, 4 or 8 regions, as the class allows, a slab of the heap `owner`. Its first
+// object lies `colour` cache lines behind its start, modulo what is spare. False: no memory for its
+// bitmaps.
 [[nodiscard]] bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner,
                                unsigned colour);
 
@@ -47,8 +49,8 @@ HAK_INLINE SlabPlace slab_place_of(const void* p, RegionId id) {
   if (HAK_UNLIKELY(owner_of(id) == 0 || slot_of(id) >= kSlots)) fail_no_slab(p);
   const Arena* arena = arena_of(p);
   const std::size_t offset = address_of(p) - address_of(arena->base);
-  const std::size_t regions = kSlotClasses[slot_of(id)].regions;
-  const std::size_t head = (offset >> kRegionShift) & ~(regions - 1);
+  const std::size_t region = offset >> kRegionShift;
+  const std::size_t head = region - arena->place(region);
   return {arena->descriptor(head), offset - (head << kRegionShift)};
 }
 
@@ -68,6 +70,7 @@ HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const 
   // Before the first object the offset wraps around and is larger than any slab; the product may
   // overflow then, and gives some index that is not the offset's.
   const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
+  // A slab that is not of the longest has fewer objects: that is seen when they come back.
   if (HAK_UNLIKELY(index * k.size != offset || index >= k.capacity)) {
     fail_no_object(p, k, index >= k.capacity && index * k.size == offset);
   }
@@ -87,7 +90,7 @@ inline void wake(Descriptor* slab) {
 void slab_return_word(Descriptor* slab, unsigned word, std::uint64_t mask);
 
 inline unsigned slab_available(const Descriptor* slab) {
-  return slab->slab.free + (class_of(slab).capacity - slab->slab.frontier);
+  return slab->slab.free + (capacity_of(slab) - slab->slab.frontier);
 }
 
 // Every object is free and in the slab.
