@@ -80,7 +80,7 @@ constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
 // A larger share makes no sense; the product must not overflow.
 constexpr std::uint64_t kMostShare = 1000;
 // Less waste than this is not worth a system call.
-constexpr std::size_t kLeastWaste = (std::size_t{16} << 20) >> kRegionShift;
+constexpr std::size_t kLeastWaste = (std::size_t{4} << 20) >> kRegionShift;
 // Of such a limit so much may be dirty.
 constexpr std::size_t kDirtyShare = 8;
 
