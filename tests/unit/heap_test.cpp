@@ -94,6 +94,18 @@ TEST(HeapTest, SlabsGrowWithTheirClass) {
   });
 }
 
+// Short ones are often empty, which costs page faults there.
+TEST(HeapTest, SlabsAreLongWhereMemoryGoesBackAtOnce) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        for (unsigned c = 0; c < kClasses; ++c) {
+          EXPECT_EQ(slab_at(refill_once(heap, c, 1)[0])->regions, kSizeClasses[c].regions);
+        }
+      },
+      {{"HAKMEM_PURGE_DELAY", "0"}});
+}
+
 TEST(HeapTest, WhatWasUsedComesBeforeWhatNeverWas) {
   in_child([] {
     Heap* heap = new_heap();
@@ -379,6 +391,10 @@ TEST(HeapFault, MisuseIsNamed) {
   expect_fatal("invalid pointer, never allocated: 0x", with_objects([](Heap* heap, Objects o) {
                  give_back(heap, {static_cast<char*>(o[9]) + 96});
                }));
+  expect_fatal("invalid pointer, never allocated: 0x", [] {  // behind the last of a short slab
+    const std::vector<void*> o = refill(new_heap(), class_of_size(10240), 6);
+    slab_index_checked(slab_at(o[5]), static_cast<char*>(o[5]) + 10240);
+  });
 }
 
 }  // namespace

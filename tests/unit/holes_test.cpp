@@ -130,6 +130,24 @@ TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
   });
 }
 
+// All that is free in a long slab are holes, and there is not enough for all of them.
+TEST(Holes, AShortSlabIsHadWhereALongOnesPagesAreNot) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        const unsigned c = class_of_size(65536);
+        const std::vector<void*> all = take_slabs_to_longest(heap, c);
+        give_back(heap, {all.end() - kSizeClasses[c].capacity, all.end() - 1});
+        EXPECT_EQ(holes_punch_all(), 7 * kRegionBytes);
+        std::vector<Descriptor*> spans;
+        while (Descriptor* span = span_allocate(1).head) spans.push_back(span);
+        EXPECT_EQ(refill(heap, c, 1).size(), 0u);
+        for (std::size_t i = 0; i < 3; ++i) span_free(spans[i]);
+        EXPECT_GE(refill(heap, c, 9).size(), 2u);  // metadata may need one of them
+      },
+      {{"HAKMEM_LIMIT", "16M"}});
+}
+
 // "Never" as the largest number there is.
 TEST(Holes, NotBeforeTheLongestDelay) {
   in_child(

@@ -21,8 +21,6 @@ namespace {
 constexpr std::size_t kBitsBytes = kMaxWords * sizeof(std::uint64_t);  // of a region, of each kind
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-// Slabs are aligned to their size, up to eight regions; a huge page is the larger step.
-constexpr std::size_t kArenaAlignment = kHugePage;
 
 constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
 
@@ -99,7 +97,7 @@ Offsets plan(std::size_t regions, bool first) {
     o.metadata = take(o.metadata_bytes);
   }
   o.memory = end;
-  o.total = o.memory + (regions << kRegionShift) + kArenaAlignment;
+  o.total = o.memory + (regions << kRegionShift) + kHugePage;
   return o;
 }
 
@@ -108,7 +106,7 @@ bool reserve_arena(Arena& arena, std::size_t regions, bool first) {
   auto* mapping = static_cast<char*>(os::reserve(o.total));
   if (mapping == nullptr) return false;
   // The slack for the arena's alignment lies before the memory, and stays without access.
-  const std::size_t memory = align_up(address_of(mapping) + o.memory, kArenaAlignment);
+  const std::size_t memory = align_up(address_of(mapping) + o.memory, kHugePage);
   if (!os::make_readable(mapping + o.ids, align_up(regions * sizeof(RegionId), os::page_size()))) {
     os::release(mapping, o.total);
     return false;

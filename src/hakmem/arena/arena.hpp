@@ -2,8 +2,8 @@
 //
 // One reservation holds it all:
 //
-//   guard | region ids | descriptors | local bitmaps | remote bitmaps | metadata heap | guard |
-//   regions
+//   guard | region ids | places | descriptors | local bitmaps | remote bitmaps | metadata heap |
+//   guard | regions
 //
 // The first arena is the one the fast path knows. When it is exhausted further ones come; pointers
 // into those fail the fast path's bounds check and every free of them goes through the slow door.

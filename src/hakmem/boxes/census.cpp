@@ -19,7 +19,7 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k) {
   // Of one heap alone it may be "negative", where slabs were adopted: the sum over all is right.
   const std::uint64_t out = n.carved + n.refilled - n.flushed - n.collected;
   const std::size_t bytes = bin.regions * kRegionBytes;
-  return {n, bin.slabs, bytes, bytes - std::size_t{bin.objects} * k.size, out * k.size};
+  return {n, bin.slabs, bytes, bytes - bin.objects * k.size, out * k.size};
 }
 
 Census take_census() {

@@ -13,7 +13,7 @@ namespace {
 
 // Heaps looked at for each new slab: a bound on the time it takes; the next slab goes on there.
 constexpr std::uint32_t kLooks = 8;
-// Between two looks at whether the owner is at work so many regions are pushed.
+// Between two looks at whether the owner is at work so many regions are pushed, if slabs are long.
 constexpr std::uint32_t kPatience = 32;
 constexpr std::uint32_t kIdleMilliseconds = 8;
 

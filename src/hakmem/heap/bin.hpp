@@ -23,9 +23,9 @@ struct Bin {
   Descriptor* levels[kLevels + 2];
   std::uint32_t slabs;
   std::uint32_t regions;  // of all slabs
-  std::uint32_t objects;  // that they have room for
   std::uint32_t empty;
   std::uint32_t colour;
+  std::uint64_t objects;  // that the slabs have room for
   BinCounters counters;
 
   static unsigned level_of(const Descriptor* slab);

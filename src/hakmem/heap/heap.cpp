@@ -14,8 +14,7 @@
 namespace hakmem {
 namespace {
 
-// How often an owner looks at how much waits for it, how much that may be (in slabs), and how often
-// it collects in any case.
+// How often an owner collects, and helps another heap, in any case.
 constexpr std::uint32_t kVisitsPerLook = 8;
 
 // ---- new slabs ---------------------------------------------------------------------------------
@@ -28,15 +27,24 @@ void populate_where_growing(const Span& span, const Bin& bin) {
   os::advise(memory_of(span.head), span.head->regions * kRegionBytes, os::Advice::populate);
 }
 
-// Takes one slab's span, from what was taken ahead or from the arena. Slabs grow with their bin:
-// many heaps that hold few objects each, of many classes, would keep much for them.
+// Slabs grow with their bin: many heaps that hold few objects each, of many classes, would keep
+// much for them. But short ones are often empty, which costs page faults where memory goes back at
+// once.
+unsigned next_length(const Bin& bin, const SizeClass& k) {
+  if (config::purge_delay() == 0) return k.regions;
+  return std::min<unsigned>(k.regions, std::bit_floor(bin.regions / 4 + 1));
+}
+
+// Takes one slab's span, from what was taken ahead or from the arena.
 Descriptor* take_span(Heap* heap, const Bin& bin, const SizeClass& k) {
-  const unsigned regions = std::min<unsigned>(k.regions, std::bit_floor(bin.regions / 4 + 1));
+  const unsigned regions = next_length(bin, k);
   Descriptor*& segment = heap->segments[lowest_bit(regions)];
   if (segment == nullptr) {
     const std::size_t ahead = config::segment_slabs() > 1 ? config::segment_slabs() : 1;
-    Span span = span_allocate(regions * ahead);
-    if (span.head == nullptr && regions * ahead > 1) span = span_allocate(1);
+    Span span{};
+    for (const std::size_t length : {regions * ahead, std::size_t{regions}, std::size_t{1}}) {
+      if (span.head == nullptr) span = span_allocate(length);
+    }
     if (span.head == nullptr) return nullptr;
     if (k.size <= kMaxTiny) populate_where_growing(span, bin);
     segment = span.head;
@@ -83,15 +91,13 @@ HAK_COLD unsigned take_from_any(Bin& bin, void** end, unsigned count) {
   return 0;
 }
 
-// What others freed is collected when it is needed: until then more of it gathers in the same
-// words. But it does not wait for ever, nor does much of it wait.
+// What others freed is collected when it is needed, for then more of it has gathered; or in time.
 void drain_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
-  if (visits - heap->looked_at >= kVisitsPerLook) {
-    heap->looked_at = visits;
-    heap_drain(heap, kDrainAtOnce);
-    help_another();
-  }
+  if (visits - heap->looked_at < kVisitsPerLook) return;
+  heap->looked_at = visits;
+  heap_drain(heap, kDrainAtOnce);
+  help_another();
 }
 
 // A parked heap needs none; a shared one, from which objects are taken one by one, needs one.
@@ -155,7 +161,7 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
     }
     if (slab == nullptr) slab = heap_adopt(heap, c);
     if (slab == nullptr) slab = new_slab(heap, bin, k);
-    if (slab == nullptr && done == 0) {
+    if (slab == nullptr) {
       // Out of memory: everything that waits must be looked at before that is true.
       trim_inside(heap);
       slab = bin.fullest();
@@ -164,6 +170,10 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
     if (slab == nullptr) break;
     unsigned some = take_from(bin, slab, end - done, count - done);
     if (HAK_UNLIKELY(some == 0)) some = take_from_any(bin, end - done, count - done);
+    if (HAK_UNLIKELY(some == 0 && done == 0)) {  // a new slab may need less than the pages of those
+      slab = new_slab(heap, bin, k);
+      if (slab != nullptr) some = take_from(bin, slab, end, count);
+    }
     if (some == 0) break;
     done += some;
   }

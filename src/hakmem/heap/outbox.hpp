@@ -45,7 +45,8 @@ static_assert(alignof(Descriptor) > kWordMask);
 HAK_INLINE Outbox::Parcel parcel_of(const void* p, RegionId id) {
   const SlabPlace place = slab_place_of(p, id);
   const SizeClass& k = kSlotClasses[slot_of(id)];
-  const unsigned index = slab_index_at(k, place.offset - place.slab->start, p);
+  // A slab that is not of the longest has fewer objects: that is seen when they come home.
+  const unsigned index = slab_index_at(k, k.capacity, place.offset - place.slab->start, p);
   return {address_of(place.slab) | index / 64, std::uint64_t{1} << (index % 64), &k};
 }
 

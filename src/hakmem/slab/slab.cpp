@@ -96,7 +96,7 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
 
 unsigned slab_index_checked(const Descriptor* slab, const void* p) {
   const std::size_t offset = address_of(p) - address_of(memory_of(slab));
-  return slab_index_at(class_of(slab), offset - slab->start, p);
+  return slab_index_at(class_of(slab), capacity_of(slab), offset - slab->start, p);
 }
 
 HAK_COLD void fail_no_slab(const void* p) {

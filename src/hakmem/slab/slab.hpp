@@ -66,13 +66,13 @@ inline Descriptor* slab_of(const void* p, RegionId id) { return slab_place_of(p,
 [[noreturn]] void fail_return(const Descriptor* slab, const void* p);
 
 // The number of the object `offset` bytes behind the first. Ends the program when there is none.
-HAK_INLINE unsigned slab_index_at(const SizeClass& k, std::size_t offset, const void* p) {
+HAK_INLINE unsigned slab_index_at(const SizeClass& k, unsigned objects, std::size_t offset,
+                                  const void* p) {
   // Before the first object the offset wraps around and is larger than any slab; the product may
   // overflow then, and gives some index that is not the offset's.
   const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
-  // A slab that is not of the longest has fewer objects: that is seen when they come back.
-  if (HAK_UNLIKELY(index * k.size != offset || index >= k.capacity)) {
-    fail_no_object(p, k, index >= k.capacity && index * k.size == offset);
+  if (HAK_UNLIKELY(index * k.size != offset || index >= objects)) {
+    fail_no_object(p, k, index >= objects && index * k.size == offset);
   }
   return static_cast<unsigned>(index);
 }
