@@ -37,9 +37,7 @@ HAK_EXPORT void hak_thread_idle(void) { thread_idle(); }
 HAK_EXPORT int hak_version(void) { return HAKMEM_VERSION; }
 
 HAK_EXPORT void hak_stats(hak_stats_t* stats) { *stats = memory_statistics(true); }
-HAK_EXPORT size_t hak_stats_json(char* buffer, size_t size) {
-  return json_statistics(buffer, size);
-}
+HAK_EXPORT size_t hak_stats_json(char* text, size_t n) { return json_statistics(text, n); }
 HAK_EXPORT void hak_print_stats(int fd) { print_statistics(fd); }
 
 // ---- first-class heaps -------------------------------------------------------------------------
@@ -55,9 +53,7 @@ HAK_EXPORT void hak_heap_destroy(hak_heap_t* heap) {
   shared_heap_close(heap_of(heap));
 }
 
-HAK_EXPORT void* hak_heap_malloc(hak_heap_t* heap, size_t size) {
-  return malloc_shared(heap_of(heap), size);
-}
+HAK_EXPORT void* hak_heap_malloc(hak_heap_t* h, size_t n) { return malloc_shared(heap_of(h), n); }
 HAK_EXPORT void* hak_heap_calloc(hak_heap_t* heap, size_t count, size_t size) {
   return calloc_shared(heap_of(heap), count, size);
 }

@@ -19,9 +19,7 @@ constinit os::Lock metadata_lock{os::LockKind::metadata};
 namespace {
 
 constexpr std::size_t kBitsBytes = kMaxWords * sizeof(std::uint64_t);  // of a region, of each kind
-
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
 constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
 
 constexpr std::uint64_t kHugePagesAsked = 2;  // values of the option

@@ -32,9 +32,7 @@ SlabTotals totals_of(const Census& census) {
 
 }  // namespace
 
-hak_stats_t memory_statistics(bool ask_system) {
-  return memory_statistics(take_census(), ask_system);
-}
+hak_stats_t memory_statistics(bool ask) { return memory_statistics(take_census(), ask); }
 
 hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const std::size_t cached = states_cached_bytes() + census.waiting_bytes;

@@ -103,10 +103,10 @@ HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
 
 // ---- others' shelves ---------------------------------------------------------------------------
 
-// Empties the shelves for which `due(shelf)` is true. The caller holds the states' lock, and lets
-// go of it before the spans are given back: that takes time.
+// Empties the shelves for which `due(shelf)` is true. The caller holds the states' lock; it is let
+// go before the spans are given back: that takes time.
 template <typename Due>
-Descriptor* take_from_others(Due due) {
+void empty_where(Due due) {
   Descriptor* taken = nullptr;
   for (ThreadState* state = states_first(); state != nullptr; state = state->next) {
     if (bytes_on(state->shelf) == 0) continue;
@@ -119,10 +119,7 @@ Descriptor* take_from_others(Due due) {
       }
     }
   }
-  return taken;
-}
-
-void give_back(Descriptor* taken) {
+  states_lock().unlock();
   while (Descriptor* head = taken) {
     taken = head->large.next;
     large_span_free(head);
@@ -199,18 +196,14 @@ void shelves_tick(std::uint64_t now) {
   if (now - looked_at.load(std::memory_order_relaxed) < config::purge_delay()) return;
   if (!states_lock().try_lock()) return;
   looked_at.store(now, std::memory_order_relaxed);
-  Descriptor* taken = take_from_others([now](const Shelf& shelf) {
+  empty_where([now](const Shelf& shelf) {
     return now > shelf.looked_at && (now - shelf.looked_at) / 2 >= config::purge_delay();
   });
-  states_lock().unlock();
-  give_back(taken);
 }
 
 void shelves_clear() {
   states_lock().lock();
-  Descriptor* taken = take_from_others([](const Shelf&) { return true; });
-  states_lock().unlock();
-  give_back(taken);
+  empty_where([](const Shelf&) { return true; });
 }
 
 void large_span_free(Descriptor* head, bool zero) {

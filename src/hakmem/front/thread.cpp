@@ -44,7 +44,7 @@ void detach(Cache::Phase next) {
     const bool warm = next == Cache::Phase::gone && heap != nullptr &&
                       state->budget_used <= kMostKept && kept_count() < config::warm_heaps();
     if (!warm) release(state, heap);
-    if (heap != nullptr) heap_park(heap, warm ? state : nullptr);
+    if (heap != nullptr) heap_park(heap, warm ? state : nullptr, next == Cache::Phase::fresh);
   }
   cache.phase = next;
 }
@@ -89,7 +89,7 @@ void parked_caches_release() {
     Heap* heap = heap_acquire_parked();
     if (heap == nullptr) return;
     if (ThreadState* state = kept_state(heap)) release(state, heap);
-    heap_park(heap);
+    heap_park(heap, nullptr, true);
   }
 }
 

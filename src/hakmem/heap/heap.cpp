@@ -100,9 +100,9 @@ void drain_if_due(Heap* heap) {
   help_another();
 }
 
-// A parked heap needs none; a shared one, from which objects are taken one by one, needs one.
+// Parked heaps keep theirs until the hand comes (holes.hpp): the next threads would take what they
+// gave up for other classes, and come to touch all pages of it. A shared heap needs one.
 std::uint64_t empty_slabs_of(const Heap* heap) {
-  if (is_parked(heap)) return 0;
   return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
 }
 
@@ -213,13 +213,10 @@ void heaps_trim_idle() {
   }
 }
 
-void heap_park(Heap* heap, void* kept) {
+void heap_park(Heap* heap, void* kept, bool idles) {
   heap->door.lock();
-  if (kept == nullptr) {
-    trim_inside(heap);
-  } else {
-    heap_drain(heap, kDrainAll);
-  }
+  heap_drain(heap, kDrainAll);
+  if (idles) trim_inside(heap);
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

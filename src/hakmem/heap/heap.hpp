@@ -65,9 +65,9 @@ Heap* heap_acquire();
 // A parked heap, or null. One that has a cache comes first.
 Heap* heap_acquire_parked();
 
-// Lets go of a heap and leaves it for the next thread: as it is with its thread's cache, if that is
-// kept; else without what is empty.
-void heap_park(Heap* heap, void* kept = nullptr);
+// Lets go of a heap and leaves it for the next thread: as it is, with its thread's cache if that is
+// kept; or, of a thread that idles, without what is empty.
+void heap_park(Heap* heap, void* kept = nullptr, bool idles = false);
 
 // Takes up to `count` objects of a class. They are written below `end` (end[-1], end[-2], ...) so
 // that an array popped from its end gives ascending addresses. Returns how many; 0: no memory.

@@ -56,7 +56,6 @@ class Visitor {
   Visitor() = default;
   ~Visitor() { let_go(); }
   Visitor(const Visitor&) = delete;
-  Visitor& operator=(const Visitor&) = delete;
 
   // The heap that has the slab, its door held; null: none has, or somebody is inside.
   Heap* enter(const Descriptor* slab) {
