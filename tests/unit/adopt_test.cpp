@@ -136,12 +136,10 @@ TEST(Adopt, RemoteFreesInFlightAreNotLost) {
     EXPECT_EQ(held_by_all(kClass), 16u);
     // After: the late push reaches a heap that has no slab any more.
     Descriptor* slab = slab_at(left[0]);
-    slab->summary.store(1);
-    slab->link.store(other->pending.load());
-    other->pending.store(slab);
+    push_late(other, slab, 1);
     free_remotely({left.begin() + 5, left.end()});  // adds to a summary that is not 0
-    help(other);
-    help(mine);
+    help(other, kClass);
+    help(mine, kClass);
     EXPECT_EQ(held_by_all(kClass), 1u);
     EXPECT_EQ(slab->summary.load(), 0u);
   });
@@ -196,12 +194,12 @@ TEST(Help, CollectsUnlessSomebodyIsInside) {
     const auto objects = take_slabs(heap, kClass, 100);
     heap->door.lock();
     free_remotely(objects);  // on a slow machine the owner looks idle, and freers help
-    help(heap);
+    help(heap, kClass);
     EXPECT_EQ(heap->bins[kClass].counters.collects, 0u);
     heap->door.unlock();
-    help(heap);
+    help(heap, kClass);
     EXPECT_GE(heap->bins[kClass].counters.collects, kDrainBeforeGrowth);
-    for (unsigned slabs = 0; slabs < 100; slabs += kDrainBeforeGrowth) help(heap);
+    for (unsigned slabs = 0; slabs < 100; slabs += kDrainBeforeGrowth) help(heap, kClass);
     EXPECT_EQ(held(heap, kClass), 0u);
     EXPECT_GE(heap->bins[kClass].counters.collects, 100u);
     EXPECT_LE(heap->bins[kClass].slabs, config::empty_slabs());
@@ -219,7 +217,7 @@ TEST(Help, AnOwnerAtWorkIsLeftAlone) {
       free_remotely({p});
     }
     EXPECT_EQ(heap->bins[kClass].counters.collects, 0u);
-    EXPECT_NE(heap->pending.load(), nullptr);
+    EXPECT_TRUE(is_pending(heap));
   });
 }
 

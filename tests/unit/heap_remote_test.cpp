@@ -71,7 +71,7 @@ TEST(HeapRemote, OutboxIsFlushedWhenFull) {
       Outbox outbox{};
       for (std::size_t i = 0; i < most; ++i) {
         EXPECT_EQ(outbox.charge, i * charge);
-        EXPECT_EQ(heap->pending.load(), nullptr);
+        EXPECT_FALSE(is_pending(heap));
         add_to(outbox, all[all.size() - most + i]);
       }
       const bool full = most * charge >= Outbox::kMostCharge;
@@ -79,7 +79,7 @@ TEST(HeapRemote, OutboxIsFlushedWhenFull) {
       outbox_flush(outbox);
       outbox_flush(outbox);
       EXPECT_EQ(outbox.charge, 0u);
-      EXPECT_NE(heap->pending.load(), nullptr);
+      EXPECT_TRUE(is_pending(heap));
       heaps_trim_idle();
       EXPECT_EQ(held(heap, c), all.size() - most);
     });
@@ -98,7 +98,7 @@ TEST(HeapRemote, LargerObjectsAreSentAtOnce) {
     const std::size_t charge = outbox.charge;
     add_to(outbox, p);
     EXPECT_EQ(outbox.charge, charge);
-    ASSERT_NE(heap->pending.load(), nullptr);
+    ASSERT_TRUE(is_pending(heap));
     heaps_trim_idle();
     EXPECT_EQ(held(heap, c), 0u);
     EXPECT_EQ(heap->bins[c].counters.collected, 1u);
@@ -183,16 +183,9 @@ TEST(HeapRemote, ReturnSendsOthersObjectsHome) {
   });
 }
 
-// Puts a slab on a heap's pending list as a freer does whose last step comes late.
-void push_late(Heap* heap, Descriptor* slab, std::uint64_t summary) {
-  slab->summary.store(summary);
-  slab->link.store(heap->pending.load());
-  heap->pending.store(slab);
-}
-
 void drain(Heap* heap) {
   const os::Locked inside(heap->door);
-  heap_drain(heap, ~0u);
+  heap_drain_any(heap, kDrainAll);
 }
 
 TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
@@ -206,7 +199,7 @@ TEST(HeapRemote, ALatePushOfADeadSlabIsDropped) {
     push_late(heap, slab, 5);
     drain(heap);
     EXPECT_EQ(slab->summary.load(), 0u);
-    EXPECT_EQ(heap->pending.load(), nullptr);
+    EXPECT_FALSE(is_pending(heap));
     EXPECT_EQ(heap->bins[2].counters.collects, 0u);
   });
 }
@@ -220,10 +213,10 @@ TEST(HeapRemote, ALatePushOfAnothersSlabIsForwarded) {
     push_late(old, slab, 1);
     // In the meantime somebody frees an object: the summary was set, so nothing is pushed.
     free_remotely({objects[0]});
-    EXPECT_EQ(now->pending.load(), nullptr);
+    EXPECT_FALSE(is_pending(now));
     drain(old);
-    EXPECT_EQ(old->pending.load(), nullptr);
-    EXPECT_EQ(now->pending.load(), slab);
+    EXPECT_FALSE(is_pending(old));
+    EXPECT_EQ(now->pending[2].load(), slab);
     drain(now);
     EXPECT_EQ(held(now, 2), 9u);
     EXPECT_EQ(slab->summary.load(), 0u);

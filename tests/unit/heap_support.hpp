@@ -58,6 +58,15 @@ inline void free_remotely(const std::vector<void*>& objects) {
 
 inline Descriptor* slab_at(const void* p) { return slab_of(p, region_id_anywhere(p)); }
 
+// Puts a slab on a heap's pending list as a freer does whose last step comes late.
+inline void push_late(Heap* heap, Descriptor* slab, std::uint64_t summary) {
+  std::atomic<Descriptor*>& pending = heap->pending[class_of_slot(slab->slot)];
+  slab->summary.store(summary);
+  slab->link.store(pending.load());
+  heap->pushes.fetch_add(1);
+  pending.store(slab);
+}
+
 // What the programs and the caches hold of a class, by the counters.
 inline std::uint64_t held(const Heap* heap, unsigned c) {
   const BinCounters& n = heap->bins[c].counters;

@@ -124,10 +124,10 @@ TEST(Magazines, VisitsSendTheOutboxOff) {
         void* foreign = nullptr;
         ASSERT_EQ(heap_refill(other, kSizeClasses[3], &foreign + 1, 1), 1u);
         outbox_add(cache.thread->outbox, foreign, region_id_anywhere(foreign));
-        EXPECT_EQ(other->pending.load(), nullptr);
+        EXPECT_FALSE(is_pending(other));
         visit_elsewhere(256);
         EXPECT_EQ(cache.thread->outbox.charge, 0u);
-        EXPECT_NE(other->pending.load(), nullptr);
+        EXPECT_TRUE(is_pending(other));
       },
       kBudget);
 }

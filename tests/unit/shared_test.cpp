@@ -8,6 +8,7 @@
 
 #include "front_support.hpp"
 #include "hakmem/heap/shared.hpp"
+#include "heap_support.hpp"
 
 namespace hakmem {
 namespace {
@@ -37,8 +38,8 @@ void trim(Heap* heap) {
 
 void expect_empty(const Heap* heap) {
   EXPECT_EQ(held_in(heap), 0u);
-  EXPECT_EQ(heap->pending.load(), nullptr);
-  EXPECT_EQ(heap->taken, nullptr);
+  EXPECT_FALSE(is_pending(heap));
+  EXPECT_EQ(waiting_slabs(heap), 0u);
   for (const Bin& bin : heap->bins) EXPECT_EQ(bin.slabs, 0u);
 }
 
@@ -172,12 +173,12 @@ TEST(SharedHeap, FreeingDoesNotWaitForWhoIsInside) {
     heap->door.lock();
     free_shared(p);
     EXPECT_EQ(held_in(heap), 2u);
-    EXPECT_NE(heap->pending.load(), nullptr);
+    EXPECT_TRUE(is_pending(heap));
     heap->door.unlock();
     free_shared(q);
     trim(heap);
     EXPECT_EQ(held_in(heap), 0u);
-    EXPECT_EQ(heap->pending.load(), nullptr);
+    EXPECT_FALSE(is_pending(heap));
   });
 }
 
@@ -195,7 +196,7 @@ TEST(SharedHeap, ClosesWithRemotelyFreedObjectsWaiting) {
       heap->door.lock();
       for (std::size_t i = 0; i < objects.size(); i += 2) free_shared(objects[i]);
       heap->door.unlock();
-      EXPECT_NE(heap->pending.load(), nullptr);
+      EXPECT_TRUE(is_pending(heap));
       shared_heap_close(heap);
       EXPECT_TRUE(heap->parked.load());
       expect_empty(heap);
@@ -217,9 +218,7 @@ TEST(SharedHeap, ALatePushToAClosedHeapIsDropped) {
     void* p = shared_allocate(heap, 2);
     Descriptor* slab = slab_of(p, region_id_anywhere(p));
     shared_heap_close(heap);
-    slab->summary.store(1);
-    slab->link.store(nullptr);
-    heap->pending.store(slab);
+    push_late(heap, slab, 1);
     Heap* next = shared_heap_open();
     ASSERT_EQ(next, heap);
     void* q = shared_allocate(next, 2);

@@ -26,10 +26,10 @@ Census take_census() {
   Census census{};
   for_each_heap([&](Heap* heap) {
     heap->door.lock();
+    heap_drain_any(heap, kDrainAll);
     for (unsigned c = 0; c < kClasses; ++c) {
       add(census.by_class[c], sums_of_bin(heap->bins[c], kSizeClasses[c]));
     }
-    census.waiting_bytes += heap_waiting_bytes(heap);
     for (const Descriptor* segment : heap->segments) {
       if (segment != nullptr) census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
     }

@@ -23,11 +23,10 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k);
 
 struct Census {
   std::array<ClassSums, kClasses> by_class;
-  std::size_t waiting_bytes;  // of out_bytes: freed by other threads, not collected yet
   std::size_t segment_bytes;  // spans that heaps took ahead
 };
 
-// Takes the doors of all heaps, one after the other.
+// Takes the doors of all heaps, one after the other, and collects what other threads freed.
 Census take_census();
 
 // memory_statistics of what was counted just now: what is shown together is of one moment.

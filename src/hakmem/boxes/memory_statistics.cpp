@@ -35,7 +35,7 @@ SlabTotals totals_of(const Census& census) {
 hak_stats_t memory_statistics(bool ask) { return memory_statistics(take_census(), ask); }
 
 hak_stats_t memory_statistics(const Census& census, bool ask_system) {
-  const std::size_t cached = states_cached_bytes() + census.waiting_bytes;
+  const std::size_t cached = states_cached_bytes();
   const std::size_t large = large_live_bytes();
   const SpanStatistics spans = span_statistics(ask_system);
   const SlabTotals slabs = totals_of(census);
@@ -73,7 +73,7 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
 
 hak_heap_stats_t heap_statistics(Heap* heap) {
   const os::Locked inside(heap->door);
-  heap_drain(heap, kDrainAll);
+  heap_drain_any(heap, kDrainAll);
   hak_heap_stats_t total{};
   for (unsigned c = 0; c < kClasses; ++c) {
     const ClassSums sums = sums_of_bin(heap->bins[c], kSizeClasses[c]);

@@ -17,11 +17,9 @@ namespace {
 
 constexpr unsigned kFirstCapacity = 15;
 constexpr unsigned kMostCapacity = 2047;
-// A refill brings so many bytes of objects at most: enough to pay for the visit.
+// A refill brings so many objects and bytes of them at most: enough to pay for the visit.
+constexpr unsigned kMostBatch = 128;
 constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
-// Where objects come back a visit serves more than the batch, and what it holds is held for long:
-// such a part is enough.
-constexpr unsigned kPartOfBatch = 4;
 constexpr std::size_t kClassShare = 4;     // one class may have this part of the budget
 constexpr std::size_t kReserve = 2;        // what is no array may have this part
 constexpr std::size_t kFirstReserve = 16;  // and begins with this one
@@ -42,7 +40,8 @@ constexpr Policy policy_of(unsigned c) {
   Policy p{};
   p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
   p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
-  p.most_batch = std::max(p.first_batch, static_cast<unsigned>(kMostBatchBytes / size));
+  p.most_batch =
+      std::max(p.first_batch, std::min(kMostBatch, static_cast<unsigned>(kMostBatchBytes / size)));
   return p;
 }
 
@@ -202,20 +201,6 @@ unsigned batch_of(const Magazine& m, unsigned c) {
   return static_cast<unsigned>(std::min<std::uint64_t>(fixed, policy_of(c).most_batch));
 }
 
-// While objects are only taken, they stay in the array's places. Cost: about 30 instructions.
-std::uint8_t hash_of_lowest(const Magazine& m) {
-  std::uint64_t sum = 0;
-  for (unsigned i = 1; i < 8 && i <= m.capacity; ++i) sum = sum * 31 + address_of(m.words[i]);
-  return static_cast<std::uint8_t>(sum * 0x9E3779B97F4A7C15u >> 56);
-}
-
-// The bound for the refill after this one.
-unsigned most_batch(const Magazine& m, unsigned c) {
-  const Policy policy = policy_of(c);
-  if (hash_of_lowest(m) == m.as_refilled) return policy.most_batch;
-  return std::max(policy.first_batch, policy.most_batch / kPartOfBatch);
-}
-
 // Doubles an array, within the class's bound and the thread's budget.
 bool grow(Magazine& m, unsigned slot) {
   const unsigned c = class_of_slot(slot);
@@ -343,16 +328,14 @@ void* cache_refill(unsigned slot) {
   const bool memory_waits = note_visit(m);
   take_up_wires(m, slot);
   const unsigned batch = batch_of(m, c);
-  const unsigned most = most_batch(m, c);
   if (batch > m.capacity / 2U + 1) grow(m, slot);
   const unsigned wanted = std::min<unsigned>(batch, m.capacity / 2 + 1);
-  m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, most));
+  m.batch = static_cast<std::uint16_t>(std::min(wanted * 2, policy_of(c).most_batch));
   void** end = m.words + 1 + wanted;
   const unsigned got = heap_refill(current_heap, kSizeClasses[c], end, wanted);
   if (got == 0) return nullptr;
   if (got < wanted) memmove(m.words + 1, end - got, got * sizeof(void*));
   m.refilled = true;
-  m.as_refilled = hash_of_lowest(m);
   void* p = m.words[got];
   cache.words[slot] = m.words + got - 1;
   if (memory_waits) cache.words[slot + kLimit] = cache.words[slot];

@@ -17,8 +17,7 @@ struct Magazine {
   std::uint16_t capacity;     // places
   std::uint16_t batch;        // objects of the next refill: doubles each time
   std::uint16_t held_before;  // objects in it when it was last looked at
-  std::uint8_t as_refilled;   // a hash of its lowest places after the last refill
-  std::uint8_t starters : 5;  // objects that came from a starter heap so far
+  std::uint8_t starters;      // objects that came from a starter heap so far
   bool refilled : 1;          // since the last flush: objects go round, a larger array would help
   bool visited : 1;           // through the slow door, since it was last looked at
   bool own_block : 1;         // the words are a metadata block, not part of the thread's page

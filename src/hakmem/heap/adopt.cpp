@@ -28,7 +28,7 @@ void move_hand() {
 
 // The caller holds both doors.
 Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
-  heap_drain(other, kDrainAll);
+  heap_drain_any(other, kDrainAll);
   Descriptor* slab = other->bins[c].fullest();
   if (slab == nullptr) return nullptr;
   config::delay_point();
@@ -49,6 +49,20 @@ bool is_idle(Heap* heap) {
   }
   const auto now = static_cast<std::uint32_t>(os::coarse_milliseconds());
   return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
+}
+
+// The door of a heap that needs help. False: its holder, or an owner that was interrupted inside,
+// does what is to be done; others need not try for a while.
+bool enter_to_help(Heap* heap) {
+  if (heap->door.try_lock()) return true;
+  heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                      std::memory_order_relaxed);
+  return false;
+}
+
+// An owner will come and do the rest itself. The caller holds the door.
+void drain_to_help(Heap* heap) {
+  heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
 }
 
 }  // namespace
@@ -79,25 +93,23 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   return nullptr;
 }
 
-void help(Heap* heap) {
-  if (!heap->door.try_lock()) {
-    // Its holder, or an owner that was interrupted inside, does it; others need not try for a
-    // while.
-    heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
-                        std::memory_order_relaxed);
-    return;
-  }
-  // An owner will come and do the rest itself.
-  heap_drain(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
+void help(Heap* heap, unsigned c) {
+  if (!enter_to_help(heap)) return;
+  heap_drain(heap, c, kDrainHelping);
   leave(heap);
+}
+
+bool is_pending(const Heap* heap) {
+  if (waiting_slabs(heap) == 0) return false;
+  return std::any_of(std::begin(heap->pending), std::end(heap->pending), [](const auto& list) {
+    return list.load(std::memory_order_seq_cst) != nullptr;
+  });
 }
 
 void leave(Heap* heap) {
   heap->door.unlock();
-  // Sequentially consistent, as are the push, a failing try_lock and the unlock: see
-  // slab_change_owner.
-  while (heap->pending.load(std::memory_order_seq_cst) != nullptr && heap->door.try_lock()) {
-    heap_drain(heap, kDrainAll);
+  while (is_pending(heap) && heap->door.try_lock()) {
+    drain_to_help(heap);
     heap->door.unlock();
   }
 }
@@ -108,20 +120,27 @@ void leave_visited(Heap* heap) {
 }
 
 bool help_waiting(Heap* heap) {
-  const bool helps = waiting_slabs(heap) != 0 && (is_parked(heap) || is_idle(heap));
-  if (helps) help(heap);
-  return helps;
+  if (waiting_slabs(heap) == 0 || !(is_parked(heap) || is_idle(heap))) return false;
+  if (enter_to_help(heap)) {
+    drain_to_help(heap);
+    leave(heap);
+  }
+  return true;
 }
 
-void help_another() {
+bool help_another() {
+  if (heap_count() == 1) return false;
   // One that needs more help is looked at again.
-  if (heap_count() > 1 && !help_waiting(heap_at_hand())) move_hand();
+  const bool helped = help_waiting(heap_at_hand());
+  if (!helped) move_hand();
+  return helped;
 }
 
 void help_after_push(Heap* heap, const SizeClass& k) {
-  if (is_parked(heap)) return help(heap);
+  const unsigned c = class_of_slot(k.slot);
+  if (is_parked(heap)) return help(heap, c);
   const std::uint32_t pushes = heap->pushes.load(std::memory_order_relaxed);
-  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap);
+  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap, c);
 }
 
 }  // namespace hakmem

@@ -92,12 +92,14 @@ HAK_COLD unsigned take_from_any(Bin& bin, void** end, unsigned count) {
 }
 
 // What others freed is collected when it is needed, for then more of it has gathered; or in time.
-void drain_if_due(Heap* heap) {
+void look_around_if_due(Heap* heap) {
   const std::uint32_t visits = heap->visits.load(std::memory_order_relaxed);
   if (visits - heap->looked_at < kVisitsPerLook) return;
   heap->looked_at = visits;
-  heap_drain(heap, kDrainAtOnce);
-  help_another();
+  heap_drain_forgotten(heap);
+  // Others' lines are touched once a tick of the clock, or as long as there is work.
+  const std::uint32_t now = heap->visited_at.load(std::memory_order_relaxed);
+  if (now != heap->helped_at && !help_another()) heap->helped_at = now;
 }
 
 // Parked heaps keep theirs until the hand comes (holes.hpp): the next threads would take what they
@@ -135,7 +137,7 @@ void heap_reshelve(Heap* heap, Descriptor* slab) {
 }
 
 void trim_inside(Heap* heap) {
-  heap_drain(heap, kDrainAll);
+  heap_drain_any(heap, kDrainAll);
   for (const Bin& bin : heap->bins) {
     while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) heap_free_slab(heap, slab);
   }
@@ -146,20 +148,22 @@ void trim_inside(Heap* heap) {
 }
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
-  drain_if_due(heap);
+  look_around_if_due(heap);
   const unsigned c = class_of_slot(k.slot);
   Bin& bin = heap->bins[c];
   unsigned done = 0;
   while (done < count) {
     Descriptor* slab = bin.fullest();
     if (done != 0 && (slab == nullptr || slab->slab.free == 0)) break;
-    for (unsigned drained = 0; slab == nullptr && drained < kDrainBeforeGrowth;) {
-      const unsigned some = heap_drain(heap, kDrainAtOnce);
-      if (some == 0) break;
-      drained += some;
+    for (unsigned drained = 0; slab == nullptr && drained < kDrainNeeded; ++drained) {
+      heap->served |= std::uint64_t{1} << c;
+      if (heap_drain(heap, c, 1) == 0) break;
       slab = bin.fullest();
     }
     if (slab == nullptr) slab = heap_adopt(heap, c);
+    // Slabs of other classes may come to be empty.
+    if (slab == nullptr) heap_drain_any(heap, kDrainBeforeGrowth);
+    if (slab == nullptr) slab = bin.fullest();
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr) {
       // Out of memory: everything that waits must be looked at before that is true.
@@ -215,7 +219,7 @@ void heaps_trim_idle() {
 
 void heap_park(Heap* heap, void* kept, bool idles) {
   heap->door.lock();
-  heap_drain(heap, kDrainAll);
+  heap_drain_any(heap, kDrainAll);
   if (idles) trim_inside(heap);
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);

@@ -31,9 +31,12 @@ struct alignas(kCacheLine) Heap {
   // will come. Cleared under the registry's lock.
   std::atomic<bool> parked;
   Descriptor* segments[kSegmentSizes];
-  Descriptor* taken;                   // what is left of a pending list that was taken
-  std::atomic<std::uint32_t> drained;  // slabs taken off it so far; others see by it what waits
+  Descriptor* taken[kClasses];         // what is left of pending lists that were taken
+  std::atomic<std::uint32_t> drained;  // slabs taken off them so far; others see by it what waits
+  std::uint32_t next_list;             // the class whose list comes first where any will do
+  std::uint64_t served;                // bit c: of class c objects were needed since its turn
   std::uint32_t looked_at;             // the owner's visits when it last looked at what waits
+  std::uint32_t helped_at;             // when it last found nobody to help; as visited_at
   Descriptor* large;                   // of a shared heap: its large objects
   // Bytes of large objects that the owner allocated less those that it freed, below 0 as well; a
   // part of the sum over all heaps. By the owner alone: relaxed, no atomic addition.
@@ -41,19 +44,24 @@ struct alignas(kCacheLine) Heap {
 
   Bin bins[kClasses];
 
-  // Everybody's line: slabs of this heap with remotely freed objects, how many were pushed so far,
-  // and the owner's visits when somebody saw them change.
-  alignas(kCacheLine) std::atomic<Descriptor*> pending;
-  std::atomic<std::uint32_t> pushes;
+  // Everybody's lines: slabs of this heap with remotely freed objects, in lists by the class that
+  // their freers knew: who needs objects of a class collects those alone. How many were pushed so
+  // far, and the owner's visits when somebody saw them change.
+  alignas(kCacheLine) std::atomic<std::uint32_t> pushes;
   std::atomic<std::uint32_t> visits_seen;
   std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
+  alignas(kCacheLine) std::atomic<Descriptor*> pending[kClasses];
 };
+static_assert(sizeof(Heap) <= 8192);  // as much as a block of metadata holds
 
-// Hints for who does not hold the door. Sequentially consistent after a push: see registry_park.
+// A hint for who does not hold the door. Sequentially consistent after a push: see registry_park.
 inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_seq_cst); }
+
+// Slabs pushed, or about to be, and not worked off yet. With 0 all lists were empty. What cannot
+// fall is read first, so that the difference is never too small. Sequentially consistent: as above.
 inline std::uint32_t waiting_slabs(const Heap* heap) {
-  return heap->pushes.load(std::memory_order_relaxed) -
-         heap->drained.load(std::memory_order_relaxed);
+  const std::uint32_t drained = heap->drained.load(std::memory_order_seq_cst);
+  return heap->pushes.load(std::memory_order_seq_cst) - drained;
 }
 
 // The heap of the calling thread, or null.
@@ -90,30 +98,35 @@ void remote_free(void* p, RegionId id);
 
 inline constexpr unsigned kDrainAll = ~0u;
 
-// Works off at most `slabs` slabs of the pending list; returns how many. The caller holds the door.
-unsigned heap_drain(Heap* heap, unsigned slabs);
+// Works off at most `slabs` slabs of the pending list of class `c`, or of all lists in turn;
+// returns how many. Or some of a list or two whose classes are not in demand. The caller holds the
+// door.
+unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs);
+unsigned heap_drain_any(Heap* heap, unsigned slabs);
+void heap_drain_forgotten(Heap* heap);
 
-// Bytes of objects freed by other threads and not collected yet. The caller holds the door.
-std::size_t heap_waiting_bytes(const Heap* heap);
-
-// Collects what waits on a heap's pending list, unless somebody is at work there. The caller may
-// hold another door.
-void help(Heap* heap);
+// Collects what waits on a heap's pending lists, that of class `c` first, unless somebody is at
+// work there. The caller may hold another door.
+void help(Heap* heap, unsigned c);
 
 // The same, if something waits and the heap is parked or its owner has not visited for a while: a
 // thread that sleeps strands nothing. For those who push a slab of class `k` on the list;
-// help_another looks at one heap after the other, for those who are at work anyway.
+// help_another looks at one heap after the other, for those who are at work anyway; false: that one
+// needs none.
 void help_after_push(Heap* heap, const SizeClass& k);
-void help_another();
+bool help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------
 
-// Slabs of a pending list that one visit works off, so that no malloc pays for a million frees.
-inline constexpr unsigned kDrainAtOnce = 3;
-// Before a heap takes a new slab it looks further.
-inline constexpr unsigned kDrainBeforeGrowth = 64;
-// Who helps a sleeping owner does a little more.
+// Slabs that one visit works off, so that no malloc pays for a million frees: of lists in turn; of
+// the list that is needed; of all before a heap takes a new slab; for an owner that sleeps.
+inline constexpr unsigned kDrainInTurn = 3;
+inline constexpr unsigned kDrainNeeded = 64;
+inline constexpr unsigned kDrainBeforeGrowth = 16;
 inline constexpr unsigned kDrainHelping = 256;
+
+// Whether a slab is on a pending list; those taken off one do not count. See registry_park.
+bool is_pending(const Heap* heap);
 
 // Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
 // threads that found the door shut.

@@ -123,9 +123,10 @@ Heap* shared_heap_open() {
 }
 
 void registry_park(Heap* heap) {
-  // Sequentially consistent, as are a push and the pusher's look at the flag, and the look at the
-  // list when the door is left: the pusher finds the heap parked, or its push is found here. Who
-  // finds it parked and the door shut relies on the holder, who leaves it as that of a parked heap.
+  // Sequentially consistent, as are the count of a push, the push and the pusher's look at the
+  // flag, and the looks at count and lists when the door is left: the pusher finds the heap parked,
+  // or its push is found here. Who finds it parked and the door shut relies on the holder, who
+  // leaves it as that of a parked heap.
   heap->parked.store(true, std::memory_order_seq_cst);
   leave(heap);
   config::delay_point();

@@ -10,23 +10,24 @@
 namespace hakmem {
 namespace {
 
-// Puts a slab that is in the caller's hands (its summary just became not 0) on the pending list of
+// Puts a slab that is in the caller's hands (its summary just became not 0) on a pending list of
 // the heap that its descriptor named as its owner. Returns the heap, or null if the slab has
 // changed hands meanwhile: then it has been passed on, as far as that could be done from here.
-Heap* deliver(Descriptor* slab, std::uint32_t owner) {
+Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   Heap* heap = heap_by_id(owner);
-  heap->pushes.fetch_add(1, std::memory_order_relaxed);  // a hint, but never behind the list
-  Descriptor* head = heap->pending.load(std::memory_order_relaxed);
+  heap->pushes.fetch_add(1, std::memory_order_seq_cst);  // before the push: see registry_park
+  std::atomic<Descriptor*>& pending = heap->pending[c];
+  Descriptor* head = pending.load(std::memory_order_relaxed);
   do {
     slab->link.store(head, std::memory_order_relaxed);
     // Release: who takes the list sees the link. Sequentially consistent, with the next load: see
     // slab_change_owner.
-  } while (!heap->pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
-                                                std::memory_order_relaxed));
+  } while (!pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
+                                          std::memory_order_relaxed));
   // A push that came too late, to a heap that nobody may ever visit again: later frees of the
   // slab's new owner would wait behind it.
   if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
-  help(heap);
+  help(heap, c);
   return nullptr;
 }
 
@@ -42,7 +43,9 @@ void send(const Parcel& parcel) {
   config::delay_point();
   if (!remote_return(slab, *parcel.k, word, parcel.mask)) return;
   config::delay_point();
-  if (Heap* heap = deliver(slab, owner)) help_after_push(heap, *parcel.k);
+  if (Heap* heap = deliver(slab, owner, class_of_slot(parcel.k->slot))) {
+    help_after_push(heap, *parcel.k);
+  }
 }
 
 constexpr unsigned kPlacesAtOnce = 16;  // divides their number
@@ -59,6 +62,18 @@ void send_off(Outbox& outbox, Parcel& place) {
   outbox.charge -= charge_of(parcel);
   send(parcel);
 }
+
+// The pending list of a class becomes the one that is being worked off, which was empty. False: it
+// is empty, too. Acquire: pairs with the pushes; the links are seen.
+bool take_list(Heap* heap, unsigned c) {
+  if (heap->pending[c].load(std::memory_order_relaxed) == nullptr) return false;
+  heap->taken[c] = heap->pending[c].exchange(nullptr, std::memory_order_acquire);
+  return true;
+}
+
+constexpr unsigned kListsInTurn = 2;
+
+void turn_to_next_list(Heap* heap) { heap->next_list = (heap->next_list + 1) % kClasses; }
 
 bool is_time(Outbox& outbox) {
   if (outbox.sent < Outbox::kParcels) return false;
@@ -101,21 +116,19 @@ void outbox_flush(Outbox& outbox) {
   outbox.charge = 0;  // whatever a program's misuse made of it
 }
 
-unsigned heap_drain(Heap* heap, unsigned slabs) {
+unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs) {
   bool exchanged = false;
   for (unsigned done = 0; done < slabs; ++done) {
-    if (heap->taken == nullptr) {
+    if (heap->taken[c] == nullptr) {
       // Once: what is pushed from now on can wait, or this might never end.
-      if (exchanged || heap->pending.load(std::memory_order_relaxed) == nullptr) return done;
+      if (exchanged || !take_list(heap, c)) return done;
       exchanged = true;
-      // Acquire: pairs with the pushes; the links are seen.
-      heap->taken = heap->pending.exchange(nullptr, std::memory_order_acquire);
     }
-    Descriptor* slab = heap->taken;
+    Descriptor* slab = heap->taken[c];
     heap->drained.store(heap->drained.load(std::memory_order_relaxed) + 1,
-                        std::memory_order_relaxed);
+                        std::memory_order_release);
     // The link first: once the summary is 0 others may push the slab again.
-    heap->taken = slab->link.load(std::memory_order_relaxed);
+    heap->taken[c] = slab->link.load(std::memory_order_relaxed);
     config::delay_point();
     const std::uint64_t summary = remote_take_summary(slab);
     config::delay_point();
@@ -129,31 +142,43 @@ unsigned heap_drain(Heap* heap, unsigned slabs) {
       note_returned();
       if (Bin::rises(slab)) heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
-      deliver(slab, owner);  // a late push: forward it
+      deliver(slab, owner, c);  // a late push: forward it
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
   }
   return slabs;
 }
 
-std::size_t heap_waiting_bytes(const Heap* heap) {
-  std::size_t bytes = 0;
-  // While the door is held nobody takes a slab off either list. Acquire: the links are seen.
-  for (Descriptor* list : {heap->taken, heap->pending.load(std::memory_order_acquire)}) {
-    for (Descriptor* slab = list; slab != nullptr;
-         slab = slab->link.load(std::memory_order_relaxed)) {
-      // A late push of another heap's slab: that one's door is not held.
-      if (slab->owner.load(std::memory_order_acquire) != heap->id) continue;
-      bytes += remote_waiting(slab) * std::size_t{class_of(slab).size};
-    }
+unsigned heap_drain_any(Heap* heap, unsigned slabs) {
+  if (waiting_slabs(heap) == 0) return 0;
+  // All are taken before one is worked off: what a bound leaves then waits for the heap's next
+  // visitor, and not for who leaves the door and finds it on a list.
+  for (unsigned c = 0; c < kClasses; ++c) {
+    if (heap->taken[c] == nullptr) take_list(heap, c);
   }
-  return bytes;
+  unsigned done = 0;
+  for (unsigned i = 0; i < kClasses; ++i) {
+    done += heap_drain(heap, heap->next_list, slabs - done);
+    if (done == slabs) break;
+    turn_to_next_list(heap);
+  }
+  return done;
+}
+
+void heap_drain_forgotten(Heap* heap) {
+  for (unsigned i = 0; i < kListsInTurn; ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << heap->next_list;
+    const bool in_demand = (heap->served & bit) != 0;
+    if (!in_demand && heap_drain(heap, heap->next_list, kDrainInTurn) == kDrainInTurn) return;
+    heap->served &= ~bit;
+    turn_to_next_list(heap);
+  }
 }
 
 void pending_rebuild() {
   for_each_heap([](Heap* heap) {
-    heap->pending.store(nullptr, std::memory_order_relaxed);
-    heap->taken = nullptr;
+    for (auto& list : heap->pending) list.store(nullptr, std::memory_order_relaxed);
+    for (auto& list : heap->taken) list = nullptr;
     heap->drained.store(heap->pushes.load(std::memory_order_relaxed), std::memory_order_relaxed);
   });
   for (const Arena& arena : arenas_so_far()) {
@@ -165,7 +190,7 @@ void pending_rebuild() {
       if (slab->summary.load(std::memory_order_relaxed) != summary) {
         slab->summary.store(summary, std::memory_order_relaxed);
       }
-      if (summary != 0) deliver(slab, owner);
+      if (summary != 0) deliver(slab, owner, class_of_slot(slab->slot));
     }
   }
 }

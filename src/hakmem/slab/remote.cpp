@@ -56,17 +56,6 @@ unsigned remote_collect(Descriptor* slab, std::uint64_t summary) {
   return collected;
 }
 
-unsigned remote_waiting(Descriptor* slab) {
-  const SizeClass& k = class_of(slab);
-  unsigned waiting = 0;
-  std::uint64_t summary = slab->summary.load(std::memory_order_relaxed);
-  for (; summary != 0; summary &= summary - 1) {
-    const unsigned w = lowest_bit(summary);
-    if (w < k.words) waiting += count_bits(remote_word(slab, k, w).load(std::memory_order_relaxed));
-  }
-  return waiting;
-}
-
 std::uint64_t remote_filled_words(Descriptor* slab) {
   const SizeClass& k = class_of(slab);
   std::uint64_t filled = 0;

@@ -29,9 +29,6 @@ std::uint64_t remote_take_summary(Descriptor* slab);
 // the door of the slab's heap. Returns how many objects came.
 unsigned remote_collect(Descriptor* slab, std::uint64_t summary);
 
-// How many objects wait to be collected. The caller holds the door of the slab's heap.
-unsigned remote_waiting(Descriptor* slab);
-
 // The words of a slab's remote bitmap that are not 0. For the child of a fork.
 std::uint64_t remote_filled_words(Descriptor* slab);
 
