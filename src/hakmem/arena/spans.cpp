@@ -136,12 +136,10 @@ bool spans_start() {
 }
 
 Span span_allocate(std::size_t regions, std::size_t alignment) {
-  if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
+  if (regions == 0 || regions > UINT32_MAX / 2) return {};
   const os::Locked locked(lock);
   if (Descriptor* head = take_fit(dirty_spans, regions, alignment)) return {head, false};
-  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) {
-    return {nullptr, false};
-  }
+  if (HAK_UNLIKELY(config::limit() != 0) && !can_have(regions << kRegionShift)) return {};
   Descriptor* fresh = alignment == 1 ? take_extended(regions) : nullptr;
   const bool zero = fresh == nullptr;
   if (fresh == nullptr) fresh = take_fit(clean_spans, regions, alignment);
@@ -155,23 +153,21 @@ Span span_allocate(std::size_t regions, std::size_t alignment) {
   purge_while([](const Descriptor*) { return true; });
   if (Descriptor* head = take_fit(clean_spans, regions, alignment)) return {head, true};
   // Only where address space ran out: a further arena does not help against a refusal of memory.
-  if (has_room(regions, alignment) || !arena_add(regions + alignment - 1)) return {nullptr, false};
+  if (has_room(regions, alignment) || !arena_add(regions + alignment - 1)) return {};
   return {take_frontier(regions, alignment), true};
 }
 
 Span span_allocate_growing(std::size_t regions, std::size_t room) {
-  if (regions == 0 || regions > UINT32_MAX / 2) return {nullptr, false};
+  if (regions == 0 || regions > UINT32_MAX / 2) return {};
   const os::Locked locked(lock);
   for (const std::size_t size : {4 * regions, regions}) {
     Descriptor* span = dirty_spans.best_fit(size);
     if (span != nullptr) return {cut_out(span, 0, regions), false};
   }
-  if (room <= regions || (config::limit() != 0 && !can_have(regions << kRegionShift))) {
-    return {nullptr, false};
-  }
+  if (room <= regions || (config::limit() != 0 && !can_have(regions << kRegionShift))) return {};
   Descriptor* head = take_fit(clean_spans, room, 1);
   if (head == nullptr) head = take_frontier(room, 1);
-  if (head == nullptr) return {nullptr, false};
+  if (head == nullptr) return {};
   Descriptor* rest = head + regions;
   rest->arena = head->arena;
   head->regions = static_cast<std::uint32_t>(regions);

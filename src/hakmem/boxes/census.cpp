@@ -28,7 +28,9 @@ Census take_census() {
     heap->door.lock();
     heap_drain_any(heap, kDrainAll);
     for (unsigned c = 0; c < kClasses; ++c) {
-      add(census.by_class[c], sums_of_bin(heap->bins[c], kSizeClasses[c]));
+      const ClassSums sums = sums_of_bin(heap->bins[c], kSizeClasses[c]);
+      add(census.by_class[c], sums);
+      add(census.all, sums);
     }
     for (const Descriptor* segment : heap->segments) {
       if (segment != nullptr) census.segment_bytes += std::size_t{segment->regions} << kRegionShift;

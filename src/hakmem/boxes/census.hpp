@@ -23,6 +23,7 @@ ClassSums sums_of_bin(const Bin& bin, const SizeClass& k);
 
 struct Census {
   std::array<ClassSums, kClasses> by_class;
+  ClassSums all;
   std::size_t segment_bytes;  // spans that heaps took ahead
 };
 

@@ -8,29 +8,6 @@
 #include "hakmem/os/memory.hpp"
 
 namespace hakmem {
-namespace {
-
-std::size_t less(std::size_t a, std::size_t b) { return a > b ? a - b : 0; }
-
-struct SlabTotals {
-  std::size_t bytes;
-  std::size_t out;
-  std::size_t slack;  // see ClassSums
-};
-
-SlabTotals totals_of(const Census& census) {
-  SlabTotals totals{};
-  for (unsigned c = 0; c < kClasses; ++c) {
-    const ClassSums& sums = census.by_class[c];
-    totals.bytes += sums.slab_bytes;
-    // Slabs that changed hands between two heaps' turns may be missing: below 0 nothing is out.
-    totals.out += static_cast<std::int64_t>(sums.out_bytes) > 0 ? sums.out_bytes : 0;
-    totals.slack += sums.slack_bytes;
-  }
-  return totals;
-}
-
-}  // namespace
 
 hak_stats_t memory_statistics(bool ask) { return memory_statistics(take_census(), ask); }
 
@@ -38,7 +15,10 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   const std::size_t cached = states_cached_bytes();
   const std::size_t large = large_live_bytes();
   const SpanStatistics spans = span_statistics(ask_system);
-  const SlabTotals slabs = totals_of(census);
+  const ClassSums& slabs = census.all;
+  // Slabs that changed hands between two heaps' turns may be missing: below 0 nothing is out.
+  const std::size_t out_of_slabs =
+      static_cast<std::int64_t>(slabs.out_bytes) > 0 ? slabs.out_bytes : 0;
   const std::size_t punched = bytes_given_back.load(std::memory_order_relaxed);
   const std::size_t punched_slack = slack_given_back.load(std::memory_order_relaxed);
 
@@ -57,11 +37,12 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   };
   s.purged = cut(spans.clean + spans.ahead + punched);
   s.dirty = cut(spans.dirty);
-  const std::size_t out = cut(slabs.out + large);
+  const std::size_t out = cut(out_of_slabs + large);
   s.cached = std::min(cached, out);
   s.live = out - s.cached;
-  s.free = cut(less(slabs.bytes + punched_slack, slabs.out + slabs.slack + punched) +
-               census.segment_bytes);
+  const std::size_t slab_bytes = slabs.slab_bytes + punched_slack;
+  const std::size_t not_free = out_of_slabs + slabs.slack_bytes + punched;
+  s.free = cut((slab_bytes > not_free ? slab_bytes - not_free : 0) + census.segment_bytes);
   s.slack = rest;
   s.punched = punched;
   s.metadata_resident = spans.metadata_resident;

@@ -65,13 +65,13 @@ void print_statistics(int fd) {
   write_all(fd, kHead);
   ClassSums bands[kBands + 2]{};
   const Census census = take_census();
+  bands[kBands + 1] = census.all;
   for (unsigned c = 0; c < kClasses; ++c) {
     const ClassSums& sums = census.by_class[c];
     const char* family = c < kOrdinaryClasses ? "  " : " @";
     const Text size = Text().add_number(kSizeClasses[c].size, 10).add(family);
     if (!sums.is_unused()) print_row(fd, size, sums);
     add(bands[band_of_class(c)], sums);
-    add(bands[kBands + 1], sums);
   }
   for (unsigned i = 0; i < kBands + 2; ++i) print_row(fd, Text().add(kBandNames[i]), bands[i]);
   print_memory(fd, census);

@@ -76,10 +76,8 @@ void read_option(std::size_t index) {
 }
 
 bool is_known(std::string_view name) {
-  for (const OptionInfo& option : kOptions) {
-    if (name == option.variable) return true;
-  }
-  return name == kProfileVariable;
+  const auto is_name = [name](const OptionInfo& option) { return name == option.variable; };
+  return name == kProfileVariable || std::any_of(kOptions, kOptions + kOptionCount, is_name);
 }
 
 void report_unknown() {

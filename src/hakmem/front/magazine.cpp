@@ -179,9 +179,8 @@ void take_from_another(std::size_t bytes) {
 // True: the thread may cache `more` bytes, of something that then has `all`.
 bool make_room(std::size_t more, std::size_t all, std::size_t most) {
   const ThreadState& t = *cache.thread;
-  const auto fits = [&] { return t.budget_used + more <= most; };
-  if (!fits()) take_from_another(all);
-  return fits();
+  if (t.budget_used + more > most) take_from_another(all);
+  return t.budget_used + more <= most;
 }
 
 // Of the calling thread, in bytes of places.

@@ -51,15 +51,6 @@ bool is_idle(Heap* heap) {
   return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
 }
 
-// The door of a heap that needs help. False: its holder, or an owner that was interrupted inside,
-// does what is to be done; others need not try for a while.
-bool enter_to_help(Heap* heap) {
-  if (heap->door.try_lock()) return true;
-  heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
-                      std::memory_order_relaxed);
-  return false;
-}
-
 // An owner will come and do the rest itself. The caller holds the door.
 void drain_to_help(Heap* heap) {
   heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
@@ -93,10 +84,15 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   return nullptr;
 }
 
-void help(Heap* heap, unsigned c) {
-  if (!enter_to_help(heap)) return;
-  heap_drain(heap, c, kDrainHelping);
-  leave(heap);
+void help(Heap* heap) {
+  if (heap->door.try_lock()) {
+    drain_to_help(heap);
+    return leave(heap);
+  }
+  // Its holder, or an owner that was interrupted inside, does what is to be done; others need not
+  // try for a while.
+  heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
+                      std::memory_order_relaxed);
 }
 
 bool is_pending(const Heap* heap) {
@@ -121,10 +117,7 @@ void leave_visited(Heap* heap) {
 
 bool help_waiting(Heap* heap) {
   if (waiting_slabs(heap) == 0 || !(is_parked(heap) || is_idle(heap))) return false;
-  if (enter_to_help(heap)) {
-    drain_to_help(heap);
-    leave(heap);
-  }
+  help(heap);
   return true;
 }
 
@@ -137,10 +130,9 @@ bool help_another() {
 }
 
 void help_after_push(Heap* heap, const SizeClass& k) {
-  const unsigned c = class_of_slot(k.slot);
-  if (is_parked(heap)) return help(heap, c);
+  if (is_parked(heap)) return help(heap);
   const std::uint32_t pushes = heap->pushes.load(std::memory_order_relaxed);
-  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap, c);
+  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap);
 }
 
 }  // namespace hakmem

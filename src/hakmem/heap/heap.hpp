@@ -99,15 +99,17 @@ void remote_free(void* p, RegionId id);
 inline constexpr unsigned kDrainAll = ~0u;
 
 // Works off at most `slabs` slabs of the pending list of class `c`, or of all lists in turn;
-// returns how many. Or some of a list or two whose classes are not in demand. The caller holds the
-// door.
+// returns how many. The caller holds the door.
 unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs);
 unsigned heap_drain_any(Heap* heap, unsigned slabs);
+
+// Works off a little of the next lists, but of classes that were in demand lately: those are
+// collected when they are needed.
 void heap_drain_forgotten(Heap* heap);
 
-// Collects what waits on a heap's pending lists, that of class `c` first, unless somebody is at
-// work there. The caller may hold another door.
-void help(Heap* heap, unsigned c);
+// Collects what waits on a heap's pending lists, unless somebody is at work there. The caller may
+// hold another door.
+void help(Heap* heap);
 
 // The same, if something waits and the heap is parked or its owner has not visited for a while: a
 // thread that sleeps strands nothing. For those who push a slab of class `k` on the list;
@@ -118,14 +120,18 @@ bool help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------
 
-// Slabs that one visit works off, so that no malloc pays for a million frees: of lists in turn; of
-// the list that is needed; of all before a heap takes a new slab; for an owner that sleeps.
+// Slabs that one visit works off, so that no malloc pays for a million frees: of each list whose
+// turn it is; of the list that is needed; of any before a heap takes a new slab; for an owner that
+// sleeps.
+inline constexpr unsigned kListsInTurn = 2;
 inline constexpr unsigned kDrainInTurn = 3;
 inline constexpr unsigned kDrainNeeded = 64;
 inline constexpr unsigned kDrainBeforeGrowth = 16;
 inline constexpr unsigned kDrainHelping = 256;
 
-// Whether a slab is on a pending list; those taken off one do not count. See registry_park.
+// Whether a slab is on a pending list; those taken off one do not count. Sequentially consistent:
+// who pushes counts, pushes, and then looks for the flag, or tries the door; who has set the one or
+// let go of the other looks here.
 bool is_pending(const Heap* heap);
 
 // Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by

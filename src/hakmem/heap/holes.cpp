@@ -117,10 +117,8 @@ bool move(std::size_t regions, std::size_t slabs) {
   bool over = false;
   while (regions > 0 && slabs > 0) {
     if (hand.region == hand.end) {
-      if (hand.arena + 1 >= arena_limit) {
-        over = true;
-        break;
-      }
+      over = hand.arena + 1 >= arena_limit;
+      if (over) break;
       visitor.let_go();
       hand.region = 0;
       hand.end = spans_frontier(++hand.arena);

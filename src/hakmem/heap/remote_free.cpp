@@ -27,7 +27,7 @@ Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   // A push that came too late, to a heap that nobody may ever visit again: later frees of the
   // slab's new owner would wait behind it.
   if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
-  help(heap, c);
+  help(heap);
   return nullptr;
 }
 
@@ -63,15 +63,42 @@ void send_off(Outbox& outbox, Parcel& place) {
   send(parcel);
 }
 
-// The pending list of a class becomes the one that is being worked off, which was empty. False: it
-// is empty, too. Acquire: pairs with the pushes; the links are seen.
-bool take_list(Heap* heap, unsigned c) {
-  if (heap->pending[c].load(std::memory_order_relaxed) == nullptr) return false;
-  heap->taken[c] = heap->pending[c].exchange(nullptr, std::memory_order_acquire);
-  return true;
+// The pending list of a class becomes the one that is worked off, if that is empty.
+void take_list(Heap* heap, unsigned c) {
+  std::atomic<Descriptor*>& pending = heap->pending[c];
+  if (heap->taken[c] != nullptr || pending.load(std::memory_order_relaxed) == nullptr) return;
+  // Acquire: pairs with the pushes; the links are seen.
+  heap->taken[c] = pending.exchange(nullptr, std::memory_order_acquire);
 }
 
-constexpr unsigned kListsInTurn = 2;
+// At most so many slabs of the list that was taken.
+unsigned work_off(Heap* heap, unsigned c, unsigned slabs) {
+  unsigned done = 0;
+  for (; done < slabs && heap->taken[c] != nullptr; ++done) {
+    Descriptor* slab = heap->taken[c];
+    heap->drained.store(heap->drained.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
+    // The link first: once the summary is 0 others may push the slab again.
+    heap->taken[c] = slab->link.load(std::memory_order_relaxed);
+    config::delay_point();
+    const std::uint64_t summary = remote_take_summary(slab);
+    config::delay_point();
+    // Only now the owner: a slab that was carved anew shows it, because the freer that pushed (or
+    // set a bit of) the summary had seen it. Ours can change only under our door.
+    const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
+    if (owner == heap->id) {
+      BinCounters& counters = heap->bins[class_of_slot(slab->slot)].counters;
+      ++counters.collects;
+      counters.collected += remote_collect(slab, summary);
+      note_returned();
+      if (Bin::rises(slab)) heap_reshelve(heap, slab);
+    } else if (owner != 0 && remote_put_back(slab, summary)) {
+      deliver(slab, owner, c);  // a late push: forward it
+    }
+    // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
+  }
+  return done;
+}
 
 void turn_to_next_list(Heap* heap) { heap->next_list = (heap->next_list + 1) % kClasses; }
 
@@ -117,61 +144,33 @@ void outbox_flush(Outbox& outbox) {
 }
 
 unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs) {
-  bool exchanged = false;
-  for (unsigned done = 0; done < slabs; ++done) {
-    if (heap->taken[c] == nullptr) {
-      // Once: what is pushed from now on can wait, or this might never end.
-      if (exchanged || !take_list(heap, c)) return done;
-      exchanged = true;
-    }
-    Descriptor* slab = heap->taken[c];
-    heap->drained.store(heap->drained.load(std::memory_order_relaxed) + 1,
-                        std::memory_order_release);
-    // The link first: once the summary is 0 others may push the slab again.
-    heap->taken[c] = slab->link.load(std::memory_order_relaxed);
-    config::delay_point();
-    const std::uint64_t summary = remote_take_summary(slab);
-    config::delay_point();
-    // Only now the owner: a slab that was carved anew shows it, because the freer that pushed (or
-    // set a bit of) the summary had seen it. Ours can change only under our door.
-    const std::uint32_t owner = slab->owner.load(std::memory_order_acquire);
-    if (owner == heap->id) {
-      BinCounters& counters = heap->bins[class_of_slot(slab->slot)].counters;
-      ++counters.collects;
-      counters.collected += remote_collect(slab, summary);
-      note_returned();
-      if (Bin::rises(slab)) heap_reshelve(heap, slab);
-    } else if (owner != 0 && remote_put_back(slab, summary)) {
-      deliver(slab, owner, c);  // a late push: forward it
-    }
-    // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
-  }
-  return slabs;
+  const unsigned done = work_off(heap, c, slabs);
+  if (done == slabs) return done;
+  take_list(heap, c);  // once: what is pushed from now on can wait, or this might never end
+  return done + work_off(heap, c, slabs - done);
 }
 
 unsigned heap_drain_any(Heap* heap, unsigned slabs) {
   if (waiting_slabs(heap) == 0) return 0;
   // All are taken before one is worked off: what a bound leaves then waits for the heap's next
   // visitor, and not for who leaves the door and finds it on a list.
-  for (unsigned c = 0; c < kClasses; ++c) {
-    if (heap->taken[c] == nullptr) take_list(heap, c);
-  }
+  for (unsigned c = 0; c < kClasses; ++c) take_list(heap, c);
   unsigned done = 0;
-  for (unsigned i = 0; i < kClasses; ++i) {
+  for (unsigned i = 0; i < kClasses && done < slabs; ++i, turn_to_next_list(heap)) {
     done += heap_drain(heap, heap->next_list, slabs - done);
-    if (done == slabs) break;
-    turn_to_next_list(heap);
   }
   return done;
 }
 
 void heap_drain_forgotten(Heap* heap) {
-  for (unsigned i = 0; i < kListsInTurn; ++i) {
+  for (unsigned i = 0; i < kListsInTurn; ++i, turn_to_next_list(heap)) {
     const std::uint64_t bit = std::uint64_t{1} << heap->next_list;
     const bool in_demand = (heap->served & bit) != 0;
-    if (!in_demand && heap_drain(heap, heap->next_list, kDrainInTurn) == kDrainInTurn) return;
     heap->served &= ~bit;
-    turn_to_next_list(heap);
+    if (in_demand) continue;
+    take_list(heap, heap->next_list);
+    work_off(heap, heap->next_list, kDrainInTurn);
+    if (heap->taken[heap->next_list] != nullptr) return;  // the rest of it the next time
   }
 }
 

@@ -163,8 +163,7 @@ bool purge(void* p, std::size_t bytes) {
 
 std::size_t resident_bytes(const void* p, std::size_t bytes) {
   const KeepErrno keep;
-  const auto page =
-      static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // the system's, injected or not
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // not the injected one
   unsigned char present[1024];
   std::size_t pages = 0;
   for (std::size_t done = 0; done < bytes;) {
