@@ -62,6 +62,7 @@ TEST(Pending, ATurnEnds) {
     flood();
     free_remotely(objects);
     heap->next_list = kFlooded;
+    heap->served = 0;
     for (unsigned looks = 0; held(heap, kOther) != 0; ++looks) {
       ASSERT_LE(looks, kSlabs / kDrainInTurn + 1);
       heap_drain_forgotten(heap);
