@@ -5,8 +5,9 @@
  * here: their order; scenarios.pml: who does how much, and what must hold in the end.
  *
  * Size: 2 slabs (descriptors), each with bitmap words 0 (objects 0 and 1) and 1 (object 2; only
- * slabs of heap 1 are made with it), 2 heaps or 3, 3 threads with a bounded number of mallocs and frees
- * each, in any order and interleaving.
+ * slabs of heap 1 are made with it), 2 classes with a pending list each (slabs with word 1, and those
+ * without), 2 heaps or 3, 3 threads with a bounded number of mallocs and frees each, in any order and
+ * interleaving.
  *
  * What must hold, as assertions: no freed object is lost (none_lost), none is handed out twice
  * (take_from, collect), no slab is on two lists (push), adoption never races a drain (begin).
@@ -20,14 +21,17 @@
  *   holder of a door saw; and what those saw whose changes of the summary it takes over (the
  *   summary's acquire and release). Every other order that the hardware may keep is left out: reads
  *   in the model may be staler than real ones.
- * - summary, words and pending are changed by read-modify-writes only. These return the newest value
- *   whatever the memory order; what the orders add is that a freer's OR comes before its bit of the
- *   summary (release) and that a drainer's exchanges of words come after that of the summary
- *   (acquire): the order of the steps here.
+ * - summary, words, the count of pushes and the lists are changed by read-modify-writes only. These
+ *   return the newest value whatever the memory order; what the orders add is that a freer's OR comes
+ *   before its bit of the summary (release) and that a drainer's exchanges of words come after that of
+ *   the summary (acquire): the order of the steps here.
  * - The link is written by who holds the slab in its hands, before the compare-and-swap that pushes
  *   it (release), and read after the exchange that takes the list (acquire): the newest value. It is
  *   read before the exchange of the summary (release); the next to write it has seen 0 there
  *   (acquire).
+ * - Whoever looks whether something is pending reads the newest count and list: all of that is
+ *   sequentially consistent. The count of what waits is one number here. The code subtracts what was
+ *   drained from what was counted, and reads the latter later: the difference is never too small.
  * - What doors protect (local bitmaps, lists, `taken`) is plain memory.
  * - Hints are guesses here: a drain may stop at any moment (a bound; `pending` read too early), a
  *   freer may help any heap it pushed to (the owner looks idle), a free may take either the path of
@@ -41,18 +45,12 @@
 #include "state.pml"
 #include "steps.pml"
 
-/* What a worker is draining for. */
-#define MALLOC 1
-#define TAKE   2  /* over a slab */
-#define VISIT  3
-#define LEAVE  4
-#define PASS   5  /* visits a heap to which it passed a slab on too late, amid another drain */
-
 /* `leaves`: its heap; `once`: whether it forks, or visits as the hand. */
 proctype worker(byte me; byte home; byte mallocs; byte frees; bit leaves; bit once) while_alive {
   byte s, w, mask;    /* what is being freed: slab, word, objects */
   byte o, old;        /* owner and summary as read */
-  byte h, doing;      /* whose list is being drained, and why */
+  byte c;             /* the list that it goes on, or comes from */
+  byte h, doing;      /* whose lists are being drained, and why */
   byte d, m;          /* the slab being drained, and its summary */
   byte born;          /* the slab's birth, when it was found */
   bit inside;         /* frees while it holds its own door */
@@ -166,9 +164,10 @@ free:
   atomic {
     if
     :: old != 0 -> freed(); goto next
-    :: else -> push(s, o); landed()
+    :: else -> count(o)
     fi
   }
+  atomic { push(s, o, c); landed() }
   atomic {
 #if SCENARIO == ADOPT || SCENARIO == PARK || SCENARIO == CHAIN
     /* Once more the owner: has the heap lost the slab meanwhile? */
@@ -181,6 +180,9 @@ free:
 #endif
 #ifdef MUTATE_NO_REREAD
     o = h;
+#endif
+#ifdef MUTATE_COUNT_LAST
+    if :: o == h || door[h] != 0 -> goto count_last :: else -> waiting[h]++ fi;
 #endif
     if
     :: o != h && door[h] == 0 -> here(LATE_PUSH); enter_door(h); doing = VISIT; goto drain
@@ -197,22 +199,28 @@ free:
 #endif
   }
 
+#ifdef MUTATE_COUNT_LAST
+count_last:
+  atomic { waiting[h]++; h = 0; freed(); goto next }
+#endif
+
 drain:
   do
-  /* Enough for this visit, or `pending` was read too early. Only the owner may leave some. */
-  :: doing == MALLOC || (taken[h] == 0 && pending[h] == 0) -> goto drained
+  /* Enough for this visit, or `pending` was read too early. Only the owner may leave some, and whole
+   * lists, and so passes over those of other classes. */
+  :: doing == MALLOC || waiting[h] == 0 || (!any_taken(h) && !any_pending(h)) -> goto drained
+  :: atomic { taken[list(h, 0)] == 0 && pending[list(h, 0)] != 0 -> take_list(list(h, 0)) }
   :: atomic {
-       taken[h] == 0 && pending[h] != 0 ->
-       taken[h] = pending[h];
-       pending[h] = 0;
-       if :: link[taken[h] - 1] != 0 -> here(TWO_LISTED) :: else fi
+       taken[list(h, 1)] == 0 && pending[list(h, 1)] != 0 &&
+       (doing == MALLOC || pending[list(h, 0)] == 0 || taken[list(h, 0)] != 0) ->
+       take_list(list(h, 1))
      }
   :: atomic {
-       taken[h] != 0 ->
-       d = taken[h] - 1;
-       listed[d] = 0;
+       any_taken(h) ->
+       take_off(h);
+       if :: link[d] != 0 -> here(TWO_LISTED) :: else fi;
 #ifndef MUTATE_LINK_READ_LATE
-       taken[h] = link[d]
+       taken[list(h, c)] = link[d]
 #endif
      }
 #ifdef MUTATE_DRAIN_READS_OWNER_FIRST
@@ -221,7 +229,7 @@ drain:
      atomic { change_summary(d, m, 0) }
      atomic {
 #ifdef MUTATE_LINK_READ_LATE
-       taken[h] = link[d];
+       taken[list(h, c)] = link[d];
 #endif
 #ifndef MUTATE_DRAIN_READS_OWNER_FIRST
        read_owner(d, o);
@@ -231,10 +239,10 @@ drain:
 #endif
        if
        :: o == h -> begin(d)
-       :: o == 0 -> here(DROPPED); d = 0; m = 0; goto drain
+       :: o == 0 -> here(DROPPED); c = 0; d = 0; m = 0; goto drain
        :: else ->
 #ifdef MUTATE_NO_FORWARD
-          d = 0; m = 0; o = 0; goto drain
+          c = 0; d = 0; m = 0; o = 0; goto drain
 #else
           goto forward
 #endif
@@ -246,7 +254,7 @@ drain:
        if :: doing == VISIT -> here(HELPED) :: else fi;
        release_if_empty(d);
        end(d);
-       d = 0; m = 0; o = 0
+       c = 0; d = 0; m = 0; o = 0
      }
   od;
 
@@ -257,14 +265,18 @@ forward:
     old = 1;
 #endif
     if
-    :: old == 0 -> here(FORWARDED); push(d, o)
+    :: old == 0 -> here(FORWARDED); waiting[o]++
+    :: else -> here(MERGED); c = 0; d = 0; m = 0; o = 0; old = 0; goto drain
+    fi
+  }
+  atomic {
+    push(d, o, c);
 #if SCENARIO == CHAIN
-       goto passed
-#endif
-    :: else -> here(MERGED)
-    fi;
-    d = 0; m = 0; o = 0; old = 0;
+    goto passed
+#else
+    c = 0; d = 0; m = 0; o = 0; old = 0;
     goto drain
+#endif
   }
 
 #if SCENARIO == CHAIN
@@ -277,7 +289,7 @@ passed:
 #ifdef MUTATE_PASS_WITHOUT_REREAD
     o = old;
 #endif
-    d = 0; m = 0;
+    c = 0; d = 0; m = 0;
     if
     :: o != old && door[old] == 0 ->
        here(LATE_PASSED);
@@ -347,21 +359,25 @@ drained:
 
 look_again:
   /* Who leaves the door of a heap that may have no thread looks, behind a fence, whether somebody
-   * pushed meanwhile who found the door shut. */
-  atomic {
+   * pushed meanwhile who found the door shut: at the count, at each list, and tries the door. */
 #ifndef MUTATE_NO_SECOND_LOOK
+  atomic { if :: waiting[h] == 0 -> goto looked :: else fi }
+  atomic { if :: pending[list(h, 0)] != 0 -> goto try_door :: else fi }
+  atomic { if :: pending[list(h, 1)] == 0 -> goto looked :: else fi }
+try_door:
+  atomic {
     if
-    :: pending[h] != 0 && door[h] == 0 ->
+    :: door[h] == 0 ->
        enter_door(h);
        if :: doing != PASS -> doing = VISIT :: else fi;
        goto drain
     :: else
-    fi;
-#endif
-#ifdef MUTATE_PARK_AFTER_LOOK
-    skip
+    fi
   }
+looked:
+#endif
   atomic {
+#ifdef MUTATE_PARK_AFTER_LOOK
     if :: parks -> parks = 0; parked[home] = 1; home = 0 :: else fi;
 #endif
 #if SCENARIO == CHAIN

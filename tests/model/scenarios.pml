@@ -5,12 +5,13 @@ inline drain_all() {
   h = 1;
   do
   :: h > HEAPS -> break
-  :: h <= HEAPS && taken[h] == 0 && pending[h] == 0 -> h++
-  :: h <= HEAPS && taken[h] == 0 && pending[h] != 0 -> taken[h] = pending[h]; pending[h] = 0
-  :: h <= HEAPS && taken[h] != 0 ->
-     d = taken[h] - 1;
-     taken[h] = link[d];
-     listed[d] = 0;
+  :: h <= HEAPS && !any_taken(h) && !any_pending(h) -> h++
+  :: h <= HEAPS && !any_taken(h) && any_pending(h) ->
+     assert(waiting[h] != 0);  /* who counts none finds none */
+     if :: pending[list(h, 0)] != 0 -> take_list(list(h, 0)) :: else -> take_list(list(h, 1)) fi
+  :: h <= HEAPS && any_taken(h) ->
+     take_off(h);
+     taken[list(h, c)] = link[d];
      m = summary[d];
      summary[d] = 0;
      if
@@ -19,7 +20,8 @@ inline drain_all() {
      :: else ->
         assert(parked[h] != 1);  /* a late push strands nothing */
         summary[d] = m;
-        push(d, owner_now(d));
+        waiting[owner_now(d)]++;
+        push(d, owner_now(d), c);
         h = 1
      fi
   od
@@ -50,7 +52,7 @@ inline given(n, x) {
 }
 
 init {
-  byte h, d, m;
+  byte h, c, d, m, doing;
   atomic {
     running = THREADS;
     given(0, 1);
@@ -65,7 +67,7 @@ init {
 #elif SCENARIO == ADOPT
     run worker(1, 1, 0, 1, 1, 0);
     run worker(2, 2, 1, 0, 0, 0);
-    run worker(3, 0, 1, 2, 0, 0)
+    run worker(3, 0, 0, 2, 0, 0)
 #elif SCENARIO == PARK
     run worker(1, 1, 0, 1, 1, 0);
     run worker(2, 2, 1, 0, 0, 0);

@@ -30,6 +30,13 @@
 #endif
 #define here(point) assert(point != REACH)
 
+/* What a worker is draining for. */
+#define MALLOC 1
+#define TAKE   2  /* over a slab */
+#define VISIT  3
+#define LEAVE  4
+#define PASS   5  /* visits a heap to which it passed a slab on too late, amid another drain */
+
 #if SCENARIO == CHAIN
 #define HEAPS 3
 #else
@@ -52,8 +59,9 @@ bit small[SLABS];              /* made without word 1 */
 
 /* ---- heaps, numbered from 1 ---- */
 byte door[HEAPS + 1];          /* the thread inside, or 0 */
-byte pending[HEAPS + 1];
-byte taken[HEAPS + 1];
+byte waiting[HEAPS + 1];       /* slabs that were counted and not taken off yet */
+byte pending[(HEAPS + 1) * 2];
+byte taken[(HEAPS + 1) * 2];
 byte parked[HEAPS + 1];        /* 0: never, 1: now, 2: it was, and has a thread again */
 
 /* ---- what the threads have seen of the owners ---- */
@@ -74,6 +82,9 @@ byte flying[(THREADS + 1) * SLABS * 2];  /* objects on a thread's way from its f
 byte excused[SLABS * 2];                 /* objects that the fork lost */
 #endif
 
+#define list(x, c) ((x) * 2 + (c))  /* a heap's, for the slabs of a class: `small` */
+#define any_pending(x) (pending[list(x, 0)] != 0 || pending[list(x, 1)] != 0)
+#define any_taken(x) (taken[list(x, 0)] != 0 || taken[list(x, 1)] != 0)
 #define objects(n, i) (i == 0 -> 3 : (small[n] -> 0 : 1))
 #define is_empty(n) (bitmap[n * 2] == objects(n, 0) && bitmap[n * 2 + 1] == objects(n, 1))
 #define owner_now(n) owners[n * CHANGES + newest[n]]

@@ -50,12 +50,34 @@ inline end(n) { assert(busy[n] == me); busy[n] = 0 }
 
 /* One step: the compare-and-swap succeeds only if the head is the one that was written to the link,
  * and nobody reads the link before. */
-inline push(n, x) {
+inline push(n, x, class) {
   assert(x != 0);
   assert(!listed[n]);  /* no slab is on two lists, nor twice on one */
   listed[n] = 1;
-  link[n] = pending[x];
-  pending[x] = n + 1
+  link[n] = pending[list(x, class)];
+  pending[list(x, class)] = n + 1
+}
+
+/* The step before, but for the mutation. */
+inline count(x) {
+#ifdef MUTATE_COUNT_LAST
+  skip
+#else
+  waiting[x]++
+#endif
+}
+
+inline take_list(l) { taken[l] = pending[l]; pending[l] = 0 }
+
+/* A slab of one of the lists that were taken: in their order, but for an owner that needs one class. */
+inline take_off(x) {
+  if
+  :: taken[list(x, 0)] != 0 -> c = 0
+  :: taken[list(x, 1)] != 0 && (doing == MALLOC || taken[list(x, 0)] == 0) -> c = 1
+  fi;
+  d = taken[list(x, c)] - 1;
+  waiting[x]--;
+  listed[d] = 0
 }
 
 inline collect(n, i) {
@@ -147,7 +169,7 @@ inline adopt(n) {
 inline pick(slab, word, bits) {
   (live[slab * 2 + word] & bits) == bits ->
   live[slab * 2 + word] = live[slab * 2 + word] & (7 - bits);
-  s = slab; w = word; mask = bits; born = birth[slab]; call(slab, 1);
+  s = slab; w = word; mask = bits; c = small[slab]; born = birth[slab]; call(slab, 1);
 #if SCENARIO == FORK
   flying[(me * SLABS + slab) * 2 + word] = bits;
 #endif
@@ -174,7 +196,7 @@ inline landed() {
 inline freed() {
   if :: born == birth[s] -> call(s, -1) :: else fi;
   born = 0;
-  s = 0; w = 0; mask = 0; o = 0; old = 0;
+  s = 0; w = 0; mask = 0; c = 0; o = 0; old = 0;
   if :: inside -> inside = 0; leave_door(home) :: else fi
 }
 
@@ -200,7 +222,9 @@ inline dies(t, n) {
 inline relist(n) {
   if
   :: owner_now(n) == 0 -> summary[n] = 0
-  :: owner_now(n) != 0 && summary[n] != 0 -> push(n, owner_now(n))
+  :: owner_now(n) != 0 && summary[n] != 0 ->
+     waiting[owner_now(n)]++;
+     push(n, owner_now(n), small[n])
   :: else
   fi
 }
@@ -210,7 +234,16 @@ inline fork_child() {
   dies(1, 0); dies(1, 1); dies(3, 0); dies(3, 1);
   parked[1] = 1
 #ifndef MUTATE_FORK_KEEPS_LISTS
-  ; pending[1] = 0; pending[2] = 0; taken[1] = 0; taken[2] = 0;
+  ; h = 1;
+  do
+  :: h > HEAPS -> break
+  :: else ->
+     pending[list(h, 0)] = 0; pending[list(h, 1)] = 0;
+     taken[list(h, 0)] = 0; taken[list(h, 1)] = 0;
+     waiting[h] = 0;
+     h++
+  od;
+  h = 0;
   listed[0] = 0; listed[1] = 0;
   relist(0); relist(1)
 #endif
