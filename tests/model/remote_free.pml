@@ -109,18 +109,15 @@ next:
      }
   :: atomic { mallocs > 0 && home == 0 && parked[1] == 1 ->
               parked[1] = 2; home = 1; here(TAKEN_WHOLE); goto next }
-  /* the hand of the round passes by, and looks again where no thread is, or none seems to be */
+  /* the hand of the round passes by */
   :: atomic { once && door[1] == 0 -> once = 0; enter_door(1) }
      atomic {
        leave_door(1);
-       if
 #ifdef MUTATE_HAND_NEVER_LOOKS
-       :: goto next
+       goto next
 #else
-       :: parked[1] != 1 -> here(PASSED); goto next
+       h = 1; goto look_again
 #endif
-       :: h = 1; goto look_again
-       fi
      }
 #endif
 #if SCENARIO == CLOSE
@@ -358,9 +355,12 @@ drained:
   }
 
 look_again:
-  /* Who leaves the door of a heap that may have no thread looks, behind a fence, whether somebody
-   * pushed meanwhile who found the door shut: at the count, at each list, and tries the door. */
+  /* Who leaves the door of a heap that has no thread looks, behind a fence, whether somebody pushed
+   * meanwhile who found the door shut: at the count, at each list, and tries the door. */
 #ifndef MUTATE_NO_SECOND_LOOK
+#if SCENARIO != CLOSE  /* a shared heap has none */
+  atomic { if :: parked[h] != 1 -> here(PASSED); goto looked :: else fi }
+#endif
   atomic { if :: waiting[h] == 0 -> goto looked :: else fi }
   atomic { if :: pending[list(h, 0)] != 0 -> goto try_door :: else fi }
   atomic { if :: pending[list(h, 1)] == 0 -> goto looked :: else fi }

@@ -21,7 +21,7 @@
 #define TAKEN_WHOLE 10  /* a new thread took over a parked heap */
 #define HELPED      11  /* a freer collected objects for an owner */
 #define LOST        12  /* a fork lost objects of a thread that it ended */
-#define PASSED      13  /* the hand passed by a heap that was not parked */
+#define PASSED      13  /* who let go of the door of a heap found that it was not parked */
 #define ADOPTED_ON  14  /* a slab was adopted a second time */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #define LATE_PASSED 16  /* a drainer passed a slab on to a heap that had lost it, and noticed */

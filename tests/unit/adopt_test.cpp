@@ -186,6 +186,23 @@ TEST(Adopt, WaitsForNoDoor) {
   });
 }
 
+// Nobody would find a segment's rest there.
+TEST(Adopt, AParkedHeapHasNoSegments) {
+  in_child(
+      [] {
+        Heap* heap = new_heap();
+        ASSERT_FALSE(refill(heap, kClass, 1).empty());
+        const auto has_segment = [heap] {
+          return std::any_of(std::begin(heap->segments), std::end(heap->segments),
+                             [](const Descriptor* segment) { return segment != nullptr; });
+        };
+        EXPECT_TRUE(has_segment());
+        heap_park(heap);
+        EXPECT_FALSE(has_segment());
+      },
+      {{"HAKMEM_SEGMENT_SLABS", "4"}});
+}
+
 // ---- help ---------------------------------------------------------------------------------------
 
 TEST(Help, CollectsUnlessSomebodyIsInside) {
@@ -204,6 +221,14 @@ TEST(Help, CollectsUnlessSomebodyIsInside) {
     EXPECT_EQ(held(heap, kClass), 0u);
     EXPECT_EQ(heap->bins[kClass].counters.collects, kSlabs);
     EXPECT_LE(heap->bins[kClass].slabs, config::empty_slabs());
+  });
+}
+
+TEST(Help, NobodyIsThereToBeHelped) {
+  in_child([] {
+    EXPECT_FALSE(help_another());  // the first thread, before it could have a heap
+    static_cast<void>(new_heap());
+    EXPECT_FALSE(help_another());
   });
 }
 

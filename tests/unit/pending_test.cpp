@@ -114,6 +114,23 @@ TEST(Pending, AClassInDemandIsPassedOver) {
   });
 }
 
+// Not if its demand never comes to the end of the list: what lies behind would be kept for ever.
+TEST(Pending, AClassInDemandIsWorkedOffWhereMuchWaits) {
+  in_child([] {
+    constexpr unsigned kSlabs = 500;
+    const Flooded flooded(kFlooded, kSlabs, {3});
+    Heap* heap = flooded.heap;
+    for (unsigned round = 0; round < 4 * kSlabs; ++round) {
+      for (int visit = 0; visit < 3; ++visit) ASSERT_EQ(refill(heap, 3, 1).size(), 1u);
+      const std::vector<void*> some = take_slabs(heap, kFlooded, 1);
+      const os::Locked inside(heap->door);  // nobody helps
+      free_remotely(some);
+    }
+    // What is needed from one turn to the next may stay.
+    EXPECT_LE(heap->bins[kFlooded].slabs, 2 * kClasses / kListsInTurn * 8 / 4);
+  });
+}
+
 TEST(Pending, WhatWaitsIsCounted) {
   in_child([] {
     Flooded flooded(kFlooded, 10, {});

@@ -35,7 +35,7 @@ Census take_census() {
     for (const Descriptor* segment : heap->segments) {
       if (segment != nullptr) census.segment_bytes += std::size_t{segment->regions} << kRegionShift;
     }
-    leave_visited(heap);
+    leave(heap);
   });
   return census;
 }

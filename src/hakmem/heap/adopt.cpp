@@ -51,10 +51,8 @@ bool is_idle(Heap* heap) {
   return now - heap->seen_at.load(std::memory_order_relaxed) >= kIdleMilliseconds;
 }
 
-// An owner will come and do the rest itself. The caller holds the door.
-void drain_to_help(Heap* heap) {
-  heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
-}
+// Whoever pushes to the heap of a thread may rely on that.
+bool has_no_thread(const Heap* heap) { return is_parked(heap) || is_shared(heap->id); }
 
 }  // namespace
 
@@ -86,7 +84,8 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 
 void help(Heap* heap) {
   if (heap->door.try_lock()) {
-    drain_to_help(heap);
+    // An owner will come and do the rest itself.
+    heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
     return leave(heap);
   }
   // Its holder, or an owner that was interrupted inside, does what is to be done; others need not
@@ -104,15 +103,10 @@ bool is_pending(const Heap* heap) {
 
 void leave(Heap* heap) {
   heap->door.unlock();
-  while (is_pending(heap) && heap->door.try_lock()) {
-    drain_to_help(heap);
+  while (has_no_thread(heap) && is_pending(heap) && heap->door.try_lock()) {
+    heap_drain_any(heap, kDrainAll);
     heap->door.unlock();
   }
-}
-
-void leave_visited(Heap* heap) {
-  if (heap != current_heap && (is_parked(heap) || is_idle(heap))) return leave(heap);
-  heap->door.unlock();  // its owner collects when it needs to
 }
 
 bool help_waiting(Heap* heap) {
@@ -122,7 +116,7 @@ bool help_waiting(Heap* heap) {
 }
 
 bool help_another() {
-  if (heap_count() == 1) return false;
+  if (heap_count() <= 1) return false;
   // One that needs more help is looked at again.
   const bool helped = help_waiting(heap_at_hand());
   if (!helped) move_hand();

@@ -102,6 +102,13 @@ void look_around_if_due(Heap* heap) {
   if (now != heap->helped_at && !help_another()) heap->helped_at = now;
 }
 
+void free_segments(Heap* heap) {
+  for (Descriptor*& segment : heap->segments) {
+    if (segment != nullptr) span_free(segment);
+    segment = nullptr;
+  }
+}
+
 // Parked heaps keep theirs until the hand comes (holes.hpp): the next threads would take what they
 // gave up for other classes, and come to touch all pages of it. A shared heap needs one.
 std::uint64_t empty_slabs_of(const Heap* heap) {
@@ -141,10 +148,7 @@ void trim_inside(Heap* heap) {
   for (const Bin& bin : heap->bins) {
     while (Descriptor* slab = bin.levels[Bin::kEmptyLevel]) heap_free_slab(heap, slab);
   }
-  for (Descriptor*& segment : heap->segments) {
-    if (segment != nullptr) span_free(segment);
-    segment = nullptr;
-  }
+  free_segments(heap);
 }
 
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count) {
@@ -156,7 +160,8 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
     Descriptor* slab = bin.fullest();
     if (done != 0 && (slab == nullptr || slab->slab.free == 0)) break;
     for (unsigned drained = 0; slab == nullptr && drained < kDrainNeeded; ++drained) {
-      heap->served |= std::uint64_t{1} << c;
+      // Not where much is left of the list: all that waits there would not be used for long.
+      if (heap->taken[c] == nullptr) heap->served |= std::uint64_t{1} << c;
       if (heap_drain(heap, c, 1) == 0) break;
       slab = bin.fullest();
     }
@@ -221,6 +226,7 @@ void heap_park(Heap* heap, void* kept, bool idles) {
   heap->door.lock();
   heap_drain_any(heap, kDrainAll);
   if (idles) trim_inside(heap);
+  if (kept == nullptr) free_segments(heap);
   heap->kept.store(kept, std::memory_order_relaxed);  // the registry's lock orders it
   registry_park(heap);
 }

@@ -57,8 +57,8 @@ static_assert(sizeof(Heap) <= 8192);  // as much as a block of metadata holds
 // A hint for who does not hold the door. Sequentially consistent after a push: see registry_park.
 inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_seq_cst); }
 
-// Slabs pushed, or about to be, and not worked off yet. With 0 all lists were empty. What cannot
-// fall is read first, so that the difference is never too small. Sequentially consistent: as above.
+// Slabs pushed, or about to be, and not taken off yet: with 0 all lists were empty. `drained` is
+// read first, or the difference might be too small. Sequentially consistent: as above.
 inline std::uint32_t waiting_slabs(const Heap* heap) {
   const std::uint32_t drained = heap->drained.load(std::memory_order_seq_cst);
   return heap->pushes.load(std::memory_order_seq_cst) - drained;
@@ -134,18 +134,15 @@ inline constexpr unsigned kDrainHelping = 256;
 // let go of the other looks here.
 bool is_pending(const Heap* heap);
 
-// Lets go of the door of a heap that may have no thread: collects what was pushed meanwhile by
+// Lets go of the door of another's heap. If it has no thread, collects what was pushed meanwhile by
 // threads that found the door shut.
 void leave(Heap* heap);
-
-// The same for who passes by: a heap whose owner is at work is not helped.
-void leave_visited(Heap* heap);
 
 // In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
 // gone may have stood anywhere between its OR and its push.
 void pending_rebuild();
 
-// Helps, if something waits and nobody is at work there; false: not so.
+// Helps, if something waits and the heap is parked or its owner seems to sleep; false: not so.
 bool help_waiting(Heap* heap);
 
 // Puts a slab that rises (Bin) on the list where its filling belongs; frees it when it is empty and

@@ -76,7 +76,7 @@ class Visitor {
   }
 
   void let_go() {
-    if (heap_ != nullptr) leave_visited(heap_);
+    if (heap_ != nullptr) leave(heap_);
     heap_ = nullptr;
   }
 

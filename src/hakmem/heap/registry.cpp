@@ -163,7 +163,7 @@ void fork_prepare() {
 void fork_parent() {
   os::holds_every_lock = false;
   spans_locks(&os::Lock::unlock);
-  for_each_heap(&leave_visited);
+  for_each_heap(&leave);
   lock.unlock();
 }
 

@@ -16,6 +16,7 @@ namespace {
 Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   Heap* heap = heap_by_id(owner);
   heap->pushes.fetch_add(1, std::memory_order_seq_cst);  // before the push: see registry_park
+  config::delay_point();
   std::atomic<Descriptor*>& pending = heap->pending[c];
   Descriptor* head = pending.load(std::memory_order_relaxed);
   do {
@@ -24,6 +25,7 @@ Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
     // slab_change_owner.
   } while (!pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
                                           std::memory_order_relaxed));
+  config::delay_point();
   // A push that came too late, to a heap that nobody may ever visit again: later frees of the
   // slab's new owner would wait behind it.
   if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
@@ -76,6 +78,7 @@ unsigned work_off(Heap* heap, unsigned c, unsigned slabs) {
   unsigned done = 0;
   for (; done < slabs && heap->taken[c] != nullptr; ++done) {
     Descriptor* slab = heap->taken[c];
+    // Release: who reads it sees the counts of these pushes (waiting_slabs).
     heap->drained.store(heap->drained.load(std::memory_order_relaxed) + 1,
                         std::memory_order_release);
     // The link first: once the summary is 0 others may push the slab again.
@@ -93,7 +96,8 @@ unsigned work_off(Heap* heap, unsigned c, unsigned slabs) {
       note_returned();
       if (Bin::rises(slab)) heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
-      deliver(slab, owner, c);  // a late push: forward it
+      Heap* home = deliver(slab, owner, c);  // a late push: forward it
+      if (home != nullptr && is_parked(home)) help(home);
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
   }
@@ -152,9 +156,6 @@ unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs) {
 
 unsigned heap_drain_any(Heap* heap, unsigned slabs) {
   if (waiting_slabs(heap) == 0) return 0;
-  // All are taken before one is worked off: what a bound leaves then waits for the heap's next
-  // visitor, and not for who leaves the door and finds it on a list.
-  for (unsigned c = 0; c < kClasses; ++c) take_list(heap, c);
   unsigned done = 0;
   for (unsigned i = 0; i < kClasses && done < slabs; ++i, turn_to_next_list(heap)) {
     done += heap_drain(heap, heap->next_list, slabs - done);
