@@ -138,8 +138,8 @@ TEST(Adopt, RemoteFreesInFlightAreNotLost) {
     Descriptor* slab = slab_at(left[0]);
     push_late(other, slab, 1);
     free_remotely({left.begin() + 5, left.end()});  // adds to a summary that is not 0
-    help(other);
-    help(mine);
+    help(other, kClass);
+    help(mine, kClass);
     EXPECT_EQ(held_by_all(kClass), 1u);
     EXPECT_EQ(slab->summary.load(), 0u);
   });
@@ -212,12 +212,12 @@ TEST(Help, CollectsUnlessSomebodyIsInside) {
     const auto objects = take_slabs(heap, kClass, kSlabs);
     heap->door.lock();
     free_remotely(objects);  // on a slow machine the owner looks idle, and freers help
-    help(heap);
+    help(heap, kClass);
     EXPECT_EQ(heap->bins[kClass].counters.collects, 0u);
     heap->door.unlock();
-    help(heap);
+    help(heap, kClass);
     EXPECT_EQ(heap->bins[kClass].counters.collects, kDrainHelping);  // its owner does the rest
-    help(heap);
+    help(heap, kClass);
     EXPECT_EQ(held(heap, kClass), 0u);
     EXPECT_EQ(heap->bins[kClass].counters.collects, kSlabs);
     EXPECT_LE(heap->bins[kClass].slabs, config::empty_slabs());

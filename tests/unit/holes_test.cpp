@@ -224,7 +224,7 @@ TEST(Holes, RemoteFreesInFlightKeepTheirPages) {
     free_remotely(objects);
     EXPECT_EQ(slab_give_back(slab_at(objects[0])), 0u);
     heap->door.unlock();
-    help(heap);
+    help(heap, kClass);
     EXPECT_EQ(held(heap, kClass), 0u);
   });
 }

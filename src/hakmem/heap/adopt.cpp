@@ -82,8 +82,9 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   return nullptr;
 }
 
-void help(Heap* heap) {
+void help(Heap* heap, unsigned c) {
   if (heap->door.try_lock()) {
+    heap->next_list = c;
     // An owner will come and do the rest itself.
     heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
     return leave(heap);
@@ -111,7 +112,7 @@ void leave(Heap* heap) {
 
 bool help_waiting(Heap* heap) {
   if (waiting_slabs(heap) == 0 || !(is_parked(heap) || is_idle(heap))) return false;
-  help(heap);
+  help(heap, 0);
   return true;
 }
 
@@ -124,9 +125,10 @@ bool help_another() {
 }
 
 void help_after_push(Heap* heap, const SizeClass& k) {
-  if (is_parked(heap)) return help(heap);
+  const unsigned c = class_of_slot(k.slot);
+  if (is_parked(heap)) return help(heap, c);
   const std::uint32_t pushes = heap->pushes.load(std::memory_order_relaxed);
-  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap);
+  if (pushes % (kPatience / k.regions) == 0 && is_idle(heap)) help(heap, c);
 }
 
 }  // namespace hakmem

@@ -107,9 +107,9 @@ unsigned heap_drain_any(Heap* heap, unsigned slabs);
 // collected when they are needed.
 void heap_drain_forgotten(Heap* heap);
 
-// Collects what waits on a heap's pending lists, unless somebody is at work there. The caller may
-// hold another door.
-void help(Heap* heap);
+// Collects what waits on a heap's pending lists, that of class `c` first, unless somebody is at
+// work there. The caller may hold another door.
+void help(Heap* heap, unsigned c);
 
 // The same, if something waits and the heap is parked or its owner has not visited for a while: a
 // thread that sleeps strands nothing. For those who push a slab of class `k` on the list;

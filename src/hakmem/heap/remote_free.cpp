@@ -29,7 +29,7 @@ Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   // A push that came too late, to a heap that nobody may ever visit again: later frees of the
   // slab's new owner would wait behind it.
   if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
-  help(heap);
+  help(heap, c);
   return nullptr;
 }
 
@@ -97,7 +97,7 @@ unsigned work_off(Heap* heap, unsigned c, unsigned slabs) {
       if (Bin::rises(slab)) heap_reshelve(heap, slab);
     } else if (owner != 0 && remote_put_back(slab, summary)) {
       Heap* home = deliver(slab, owner, c);  // a late push: forward it
-      if (home != nullptr && is_parked(home)) help(home);
+      if (home != nullptr && is_parked(home)) help(home, c);
     }
     // No slab at all: the late step of a freer whose objects were collected long ago. Dropped.
   }
@@ -155,10 +155,10 @@ unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs) {
 }
 
 unsigned heap_drain_any(Heap* heap, unsigned slabs) {
-  if (waiting_slabs(heap) == 0) return 0;
   unsigned done = 0;
-  for (unsigned i = 0; i < kClasses && done < slabs; ++i, turn_to_next_list(heap)) {
+  for (unsigned i = 0; i < kClasses && done < slabs && waiting_slabs(heap) != 0; ++i) {
     done += heap_drain(heap, heap->next_list, slabs - done);
+    turn_to_next_list(heap);
   }
   return done;
 }
