@@ -114,7 +114,7 @@ TEST(Refill, StartsSmallAndDoubles) {
             EXPECT_EQ(batches[0], 8u);
           }
           const std::uint64_t most =
-              std::max<std::uint64_t>(batches[0], std::min(32768 / kSizeClasses[c].size, 128u));
+              std::max<std::uint64_t>(batches[0], std::min(32768 / kSizeClasses[c].size, 64u));
           for (std::size_t i = 1; i < batches.size(); ++i) {
             if (whole[i]) {
               EXPECT_EQ(batches[i], std::min(batches[0] << i, most)) << i;

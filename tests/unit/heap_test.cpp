@@ -169,7 +169,8 @@ TEST(HeapTest, RefillTakesTheFullestFirst) {
       }
       EXPECT_EQ(held(heap, c), live.size());
       give_back(heap, live);
-      EXPECT_EQ(heap->bins[c].slabs, config::empty_slabs());
+      EXPECT_LE(heap->bins[c].slabs, config::empty_slabs());
+      EXPECT_EQ(heap->bins[c].slabs, heap->bins[c].empty);
     });
   }
 }
@@ -194,6 +195,17 @@ TEST(HeapTest, EmptySlabsAreBoundedByTheProfile) {
         },
         {{"HAKMEM_PROFILE", profile}});
   }
+}
+
+// Their pages serve other classes, and other heaps.
+TEST(HeapTest, FewSlabsOfLargerObjectsAreNotKept) {
+  in_child([] {
+    Heap* heap = new_heap();
+    for (unsigned c = 0; c < kClasses; ++c) {
+      give_back(heap, take_slabs(heap, c, 7));
+      EXPECT_EQ(heap->bins[c].slabs, kSizeClasses[c].size > 4096 ? 0u : config::empty_slabs());
+    }
+  });
 }
 
 TEST(HeapTest, SegmentsAreTakenAheadAndUsedUp) {

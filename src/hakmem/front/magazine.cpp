@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned kFirstCapacity = 15;
 constexpr unsigned kMostCapacity = 2047;
 // A refill brings so many objects and bytes of them at most: enough to pay for the visit.
-constexpr unsigned kMostBatch = 128;
+constexpr unsigned kMostBatch = 64;
 constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
 constexpr std::size_t kClassShare = 4;     // one class may have this part of the budget
 constexpr std::size_t kReserve = 2;        // what is no array may have this part
@@ -37,12 +37,10 @@ struct Policy {
 constexpr Policy policy_of(unsigned c) {
   const std::size_t size = kSizeClasses[c].size;
   const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
-  Policy p{};
-  p.first_capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
-  p.first_batch = ultra || size <= 512 ? 8 : p.first_capacity / 2;
-  p.most_batch =
-      std::max(p.first_batch, std::min(kMostBatch, static_cast<unsigned>(kMostBatchBytes / size)));
-  return p;
+  const unsigned capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
+  const unsigned batch = ultra || size <= 512 ? 8 : capacity / 2;
+  const unsigned most = std::min(kMostBatch, static_cast<unsigned>(kMostBatchBytes / size));
+  return {capacity, batch, std::max(batch, most)};
 }
 
 Magazine& magazine_of(unsigned slot) { return cache.thread->magazines[class_of_slot(slot)]; }

@@ -96,10 +96,9 @@ void help(Heap* heap, unsigned c) {
 }
 
 bool is_pending(const Heap* heap) {
-  if (waiting_slabs(heap) == 0) return false;
-  return std::any_of(std::begin(heap->pending), std::end(heap->pending), [](const auto& list) {
-    return list.load(std::memory_order_seq_cst) != nullptr;
-  });
+  const auto is_filled = [](const auto& l) { return l.load(std::memory_order_seq_cst) != nullptr; };
+  return waiting_slabs(heap) != 0 &&
+         std::any_of(std::begin(heap->pending), std::end(heap->pending), is_filled);
 }
 
 void leave(Heap* heap) {

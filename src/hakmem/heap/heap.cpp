@@ -16,6 +16,9 @@ namespace {
 
 // How often an owner collects, and helps another heap, in any case.
 constexpr std::uint32_t kVisitsPerLook = 8;
+// Of larger objects a bin keeps an empty slab only where it has so many slabs.
+constexpr unsigned kAlwaysKept = 4096;
+constexpr unsigned kManySlabs = 8;
 
 // ---- new slabs ---------------------------------------------------------------------------------
 
@@ -109,10 +112,11 @@ void free_segments(Heap* heap) {
   }
 }
 
-// Parked heaps keep theirs until the hand comes (holes.hpp): the next threads would take what they
-// gave up for other classes, and come to touch all pages of it. A shared heap needs one.
-std::uint64_t empty_slabs_of(const Heap* heap) {
-  return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
+// Parked heaps keep theirs until the hand comes (holes.hpp): taken for other classes all of their
+// pages would come to be touched, as those of larger objects are already. A shared heap needs one.
+std::uint64_t empty_slabs_of(const Heap* heap, const Bin& bin, const SizeClass& k) {
+  const bool gives_up = k.size > kAlwaysKept && bin.slabs < kManySlabs;
+  return std::max<std::uint64_t>(gives_up ? 0 : config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
 }
 
 void note_visit(Heap* heap) {
@@ -136,9 +140,8 @@ void heap_free_slab(Heap* heap, Descriptor* slab) {
 void heap_reshelve(Heap* heap, Descriptor* slab) {
   const unsigned level = Bin::level_of(slab);
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
-  if (level == Bin::kEmptyLevel && bin.empty >= empty_slabs_of(heap)) {
-    return heap_free_slab(heap, slab);
-  }
+  const bool is_enough = bin.empty >= empty_slabs_of(heap, bin, class_of(slab));
+  if (level == Bin::kEmptyLevel && is_enough) return heap_free_slab(heap, slab);
   bin.unshelve(slab);
   bin.shelve(slab, level);
 }
