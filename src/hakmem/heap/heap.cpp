@@ -115,8 +115,8 @@ void free_segments(Heap* heap) {
 // Parked heaps keep theirs until the hand comes (holes.hpp): taken for other classes all of their
 // pages would come to be touched, as those of larger objects are already. A shared heap needs one.
 std::uint64_t empty_slabs_of(const Heap* heap, const Bin& bin, const SizeClass& k) {
-  const bool gives_up = k.size > kAlwaysKept && bin.slabs < kManySlabs;
-  return std::max<std::uint64_t>(gives_up ? 0 : config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
+  if (k.size > kAlwaysKept && bin.slabs < kManySlabs) return 0;
+  return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
 }
 
 void note_visit(Heap* heap) {
