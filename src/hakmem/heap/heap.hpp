@@ -2,8 +2,8 @@
 // heaps of ended threads are parked until the next thread takes them whole, or threads that are
 // short adopt their slabs; shared heaps (shared.hpp) have no thread.
 //
-// The door is one lock. The owner holds it during each visit through the slow door, once for 8 to
-// a thousand objects; whoever else works on a heap (adoption, helping, statistics, trimming, fork)
+// The door is one lock. The owner holds it during each visit through the slow door, once for a
+// batch of objects; whoever else works on a heap (adoption, helping, statistics, trimming, fork)
 // holds the same. What needs no door: reading an id, and freeing remotely.
 #pragma once
 
