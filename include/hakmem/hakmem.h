@@ -151,8 +151,8 @@ typedef struct {            /* NOLINT(modernize-use-using) */
 } hak_stats_t;
 
 /* Fills in `stats`. How often hak_malloc and hak_free were called is not known: nothing is counted
- * where a thread's cache serves the call. Takes the lock of each heap in turn, while it collects there
- * what other threads freed. */
+ * where a thread's cache serves the call. Takes the lock of each heap in turn, while it collects
+ * there what other threads freed. */
 HAK_EXPORT void hak_stats(hak_stats_t* stats);
 
 /* The same and the counters of each size class in use, as a JSON object: the parts above by their

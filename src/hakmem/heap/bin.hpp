@@ -24,7 +24,8 @@ struct Bin {
   std::uint32_t slabs;
   std::uint32_t regions;  // of all slabs
   std::uint32_t empty;
-  std::uint32_t colour;
+  std::uint16_t colour;
+  bool wanted;  // a visit looks for objects: the first slab that comes to be empty is kept
   std::uint64_t objects;  // that the slabs have room for
   BinCounters counters;
 

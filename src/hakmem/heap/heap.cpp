@@ -115,8 +115,8 @@ void free_segments(Heap* heap) {
 // Parked heaps keep theirs until the hand comes (holes.hpp): taken for other classes all of their
 // pages would come to be touched, as those of larger objects are already. A shared heap needs one.
 std::uint64_t empty_slabs_of(const Heap* heap, const Bin& bin, const SizeClass& k) {
-  if (k.size > kAlwaysKept && bin.slabs < kManySlabs) return 0;
-  return std::max<std::uint64_t>(config::empty_slabs(), is_shared(heap->id) ? 1 : 0);
+  if (k.size > kAlwaysKept && bin.slabs < kManySlabs && !bin.wanted) return 0;
+  return std::max<std::uint64_t>(config::empty_slabs(), bin.wanted || is_shared(heap->id));
 }
 
 void note_visit(Heap* heap) {
@@ -162,15 +162,16 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
   while (done < count) {
     Descriptor* slab = bin.fullest();
     if (done != 0 && (slab == nullptr || slab->slab.free == 0)) break;
+    bin.wanted = slab == nullptr;
     for (unsigned drained = 0; slab == nullptr && drained < kDrainNeeded; ++drained) {
       // Not where much is left of the list: all that waits there would not be used for long.
       if (heap->taken[c] == nullptr) heap->served |= std::uint64_t{1} << c;
       if (heap_drain(heap, c, 1) == 0) break;
       slab = bin.fullest();
     }
+    bin.wanted = false;
     if (slab == nullptr) slab = heap_adopt(heap, c);
-    // Slabs of other classes may come to be empty.
-    if (slab == nullptr) heap_drain_any(heap, kDrainBeforeGrowth);
+    if (slab == nullptr) heap_drain_any(heap, kDrainBeforeGrowth);  // others' may come to be empty
     if (slab == nullptr) slab = bin.fullest();
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr) {

@@ -120,9 +120,8 @@ bool help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------
 
-// Slabs that one visit works off, so that no malloc pays for a million frees: of each list whose
-// turn it is; of the list that is needed; of any before a heap takes a new slab; for an owner that
-// sleeps.
+// Slabs that one visit works off, so that no malloc pays for a million frees: of each list in its
+// turn; of the one that is needed; of any before a heap grows; for an owner that sleeps.
 inline constexpr unsigned kListsInTurn = 2;
 inline constexpr unsigned kDrainInTurn = 3;
 inline constexpr unsigned kDrainNeeded = 64;
@@ -130,8 +129,7 @@ inline constexpr unsigned kDrainBeforeGrowth = 16;
 inline constexpr unsigned kDrainHelping = 256;
 
 // Whether a slab is on a pending list; those taken off one do not count. Sequentially consistent:
-// who pushes counts, pushes, and then looks for the flag, or tries the door; who has set the one or
-// let go of the other looks here.
+// who pushes looks at the flag then, or tries the door; who set it, or let go of that, looks here.
 bool is_pending(const Heap* heap);
 
 // Lets go of the door of another's heap. If it has no thread, collects what was pushed meanwhile by
