@@ -174,6 +174,8 @@ SCENARIO(new_throws_and_handler_saves) {
 
 SCENARIO(mlockall_stays_small) {
   REQUIRE(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
+  // Some kernels give pages to what is locked and can only be read: the table of region ids.
+  const std::size_t before = scenario::resident_bytes();
   for (int round = 0; round < 20; ++round) {
     std::vector<void*> objects;
     for (std::size_t i = 0; i < 5000; ++i) {
@@ -187,7 +189,7 @@ SCENARIO(mlockall_stays_small) {
     }
   }
   malloc_trim(0);
-  REQUIRE(scenario::resident_bytes() < 60 * kMiB);
+  REQUIRE(scenario::resident_bytes() < before + 50 * kMiB);
 }
 
 // Slabs of such objects take 512 KiB each: what is left beside them only spans can use.
