@@ -42,7 +42,7 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   s.live = out - s.cached;
   const std::size_t slab_bytes = slabs.slab_bytes + punched_slack;
   const std::size_t not_free = out_of_slabs + slabs.slack_bytes + punched;
-  s.free = cut((slab_bytes > not_free ? slab_bytes - not_free : 0) + census.segment_bytes);
+  s.free = cut(slab_bytes - std::min(slab_bytes, not_free) + census.segment_bytes);
   s.slack = rest;
   s.punched = punched;
   s.metadata_resident = spans.metadata_resident;

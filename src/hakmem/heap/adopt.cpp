@@ -84,9 +84,9 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
 
 void help(Heap* heap, unsigned c) {
   if (heap->door.try_lock()) {
-    heap->next_list = c;
     // An owner will come and do the rest itself.
-    heap_drain_any(heap, is_parked(heap) ? kDrainAll : kDrainHelping);
+    const unsigned most = is_parked(heap) ? kDrainAll : kDrainHelping;
+    heap_drain_any(heap, most - heap_drain(heap, c, most));
     return leave(heap);
   }
   // Its holder, or an owner that was interrupted inside, does what is to be done; others need not

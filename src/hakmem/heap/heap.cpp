@@ -114,9 +114,10 @@ void free_segments(Heap* heap) {
 
 // Parked heaps keep theirs until the hand comes (holes.hpp): taken for other classes all of their
 // pages would come to be touched, as those of larger objects are already. A shared heap needs one.
-std::uint64_t empty_slabs_of(const Heap* heap, const Bin& bin, const SizeClass& k) {
-  if (k.size > kAlwaysKept && bin.slabs < kManySlabs && !bin.wanted) return 0;
-  return std::max<std::uint64_t>(config::empty_slabs(), bin.wanted || is_shared(heap->id));
+bool has_enough(const Heap* heap, const Bin& bin, const SizeClass& k) {
+  if (k.size > kAlwaysKept && bin.slabs < kManySlabs && !bin.wanted) return true;
+  const bool needs_one = bin.wanted || is_shared(heap->id);
+  return bin.empty >= std::max<std::uint64_t>(config::empty_slabs(), needs_one ? 1 : 0);
 }
 
 void note_visit(Heap* heap) {
@@ -140,8 +141,8 @@ void heap_free_slab(Heap* heap, Descriptor* slab) {
 void heap_reshelve(Heap* heap, Descriptor* slab) {
   const unsigned level = Bin::level_of(slab);
   Bin& bin = heap->bins[class_of_slot(slab->slot)];
-  const bool is_enough = bin.empty >= empty_slabs_of(heap, bin, class_of(slab));
-  if (level == Bin::kEmptyLevel && is_enough) return heap_free_slab(heap, slab);
+  const bool empty = level == Bin::kEmptyLevel;
+  if (empty && has_enough(heap, bin, class_of(slab))) return heap_free_slab(heap, slab);
   bin.unshelve(slab);
   bin.shelve(slab, level);
 }

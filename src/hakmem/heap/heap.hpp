@@ -52,7 +52,7 @@ struct alignas(kCacheLine) Heap {
   std::atomic<std::uint32_t> seen_at;  // when that was, in coarse milliseconds
   alignas(kCacheLine) std::atomic<Descriptor*> pending[kClasses];
 };
-static_assert(sizeof(Heap) <= 8192);  // as much as a block of metadata holds
+static_assert(sizeof(Heap) <= 8192 && kClasses <= 64);  // a block of metadata; bits of `served`
 
 // A hint for who does not hold the door. Sequentially consistent after a push: see registry_park.
 inline bool is_parked(const Heap* heap) { return heap->parked.load(std::memory_order_seq_cst); }
@@ -103,8 +103,7 @@ inline constexpr unsigned kDrainAll = ~0u;
 unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs);
 unsigned heap_drain_any(Heap* heap, unsigned slabs);
 
-// Works off a little of the next lists, but of classes that were in demand lately: those are
-// collected when they are needed.
+// Works off a little of the next lists, but not of classes in demand: they use up theirs.
 void heap_drain_forgotten(Heap* heap);
 
 // Collects what waits on a heap's pending lists, that of class `c` first, unless somebody is at
