@@ -8,6 +8,7 @@
 #include "front_support.hpp"
 #include "hakmem/large/large.hpp"
 #include "hakmem/os/memory.hpp"
+#include "support/share.hpp"
 
 namespace hakmem {
 namespace {
@@ -29,12 +30,16 @@ void fill_array(unsigned c) {
   for (void* p : objects) give(c, p);
 }
 
+void take_and_give(unsigned c, int times) {
+  for (int i = 0; i < times; ++i) give(c, take(c));
+}
+
 // The thread takes and frees one object again and again, until `done`.
 template <typename Done>
-void live_off_one_object(unsigned c, Done done) {
+void live_off_one_object(unsigned c, Done done, int times = 1) {
   for (int i = 0; !done(); ++i) {
     ASSERT_LT(i, 20000);
-    give(c, take(c));
+    take_and_give(c, times);
     usleep(500);
   }
 }
@@ -51,6 +56,43 @@ TEST(Wires, BringAThreadThatNeverMissesToTheSlowDoor) {
         live_off_one_object(8, [] { return span_statistics().dirty == 0; });
       },
       {{"HAKMEM_PURGE_DELAY", "20"}});
+}
+
+// The same with many objects a millisecond, and a clock that may stand still meanwhile.
+TEST(Wires, AreMetAsOftenAsItTakes) {
+  in_child(
+      [] {
+        attach();
+        fill_array(8);
+        leave_a_span_waiting();
+        for (unsigned c = 9; c < 20; ++c) give(c, take(c));
+        take_and_give(8, 5000);
+        live_off_one_object(
+            8, [] { return span_statistics().dirty == 0; }, 300);
+      },
+      {{"HAKMEM_PURGE_DELAY", "20"}});
+}
+
+// A thread that meets many wires, and comes to the slow door without them as well, soon has none.
+TEST(Wires, AreFewWhereAThreadComesByItself) {
+  in_child(
+      [] {
+        attach();
+        fill_array(8);
+        leave_a_span_waiting();  // for ever
+        for (unsigned c = 9; c < 20; ++c) give(c, take(c));
+        take_and_give(8, 5000);
+        ASSERT_FALSE(cache.thread->busy);
+        ASSERT_NE(cache.thread->wires[8], 0);
+        for (int i = 0; !cache.thread->busy; ++i) {
+          ASSERT_LT(i, 1000);
+          take_and_give(8, 2000);
+          fill_array(20 + i % 10);
+        }
+        take_and_give(8, 1);
+        EXPECT_EQ(cache.thread->wires[8], 0);
+      },
+      {{"HAKMEM_PURGE_DELAY", "1000000000"}, {"HAKMEM_DIRTY_LIMIT", "100G"}});
 }
 
 // The same where nothing but large objects were freed: no array saw a visit meanwhile.
@@ -129,7 +171,7 @@ TEST_P(Tripwires, LoseNothingAndHandOutNothingTwice) {
         constexpr unsigned kUsed[] = {0, 1, 8, 19, 30};
         std::vector<std::pair<unsigned, void*>> live;
         std::set<void*> out;
-        for (int step = 0; step < 200000; ++step) {
+        for (int step = 0; step < share_of(200000); ++step) {
           const std::size_t wanted = step / 5000 % 5 == 4 ? 0 : 500 + 400 * (step / 5000 % 4);
           if (live.size() < wanted && random() % 3 != 0) {
             const unsigned c = kUsed[random() % 5];

@@ -57,10 +57,11 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 // A thread whose cache serves all it does would never come to the slow door, and nobody would give
 // back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a
 // null among the pointers malloc turns to the slow door, at a limit that is the top free does. A
-// wire that was met is laid again, up to so many times a tick of the clock: a thread that allocates
-// more than that has wires only now and then.
+// wire that was met is laid again, which takes some 10 ns: after so many the thread goes without
+// until all are laid anew. One that comes to the slow door for other reasons as well needs few.
 
-constexpr unsigned kTripsPerTick = 512;
+constexpr unsigned kMostTrips = 256u << 10;
+constexpr unsigned kFewTrips = 2048;
 constexpr std::uint64_t kWireMilliseconds = 64;
 // Of a class of which objects are only freed a wire is kept on top, at a price of a few nanoseconds
 // for each of these frees: buried, it would never be met by a program that then takes and frees one
@@ -240,11 +241,8 @@ void shed() {
 // A wire was met. True: it is to be laid again.
 bool trip() {
   ThreadState& t = *cache.thread;
-  const std::uint64_t now = cache_tick();
-  if (now == 0) return false;
-  t.trips = t.tripped_at == now ? t.trips + 1 : 0;
-  t.tripped_at = now;
-  t.busy |= t.trips >= kTripsPerTick;
+  if (cache_tick() == 0) return false;
+  t.busy |= ++t.trips >= kMostTrips;
   if (!t.busy && !t.was_busy && t.round != holes_round()) {
     t.round = holes_round();
     shed();
@@ -274,6 +272,7 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
+  t.busy |= t.trips >= kFewTrips;
   if (++t.visits % kVisitsPerTick == 0) cache_tick();
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
@@ -309,6 +308,7 @@ std::uint64_t cache_tick() {
   t.wired_at = now;
   t.was_busy = t.busy;
   t.busy = false;
+  t.trips = 0;
   for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
   return now;
 }
