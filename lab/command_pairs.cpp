@@ -13,7 +13,7 @@
 namespace hakmem::lab {
 namespace {
 
-constexpr double kPatience = 3600;
+constexpr double kPatienceForCommands = 3600;
 
 struct Run {
   int code = 0;
@@ -58,7 +58,7 @@ class CommandPairs : public PairSource {
     launch.environment = allocator.environment;
     Process process(launch);
     process.close_input();
-    std::istringstream line(process.read_all(kPatience));
+    std::istringstream line(process.read_all(kPatienceForCommands));
     process.wait();
     Run run;
     line >> run.code >> run.signal >> run.user >> run.system >> run.peak >> run.faults >> run.wall;

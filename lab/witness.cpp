@@ -10,7 +10,7 @@
 namespace hakmem::lab {
 namespace {
 
-constexpr double kPatience = 3600;
+constexpr double kPatienceForWitness = 3600;
 constexpr std::uint64_t kShort = 500'000;
 constexpr std::uint64_t kLong = 2'500'000;
 constexpr double kPerTimedOperation = 1.1;  // a tenth of the operations run first, untimed
@@ -34,7 +34,7 @@ double instructions_of(const Allocator& allocator, const std::vector<std::string
   launch.environment = allocator.environment;
   Process process(launch);
   process.close_input();
-  static_cast<void>(process.read_all(kPatience));
+  static_cast<void>(process.read_all(kPatienceForWitness));
   const int status = process.wait().status;
   const std::string errors = process.errors();
   const std::string mark = "Collected : ";

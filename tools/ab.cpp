@@ -19,7 +19,7 @@
 namespace hakmem::tools {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kAbFooter =
     R"(A and B:
   name=library.so            any malloc that can be preloaded
   null, glibc, mimalloc ...  the floor, libc's, an installed peer
@@ -284,12 +284,12 @@ Action describe_ab(CLI::App& app) {
   app.add_flag("--json", options->json, "Print a JSON document");
   app.add_flag("--exit-code", options->exit_code, "Tell the verdict by the exit code");
   app.allow_extras();  // a command, behind "--"
-  app.footer(kFooter);
+  app.footer(kAbFooter);
   return [options](const Words& program) { return compare(*options, program); };
 }
 
-const Registration registration{"ab", "Compare two allocators, or two builds: is B better than A?",
-                                describe_ab};
+const Registration ab_command{"ab", "Compare two allocators, or two builds: is B better than A?",
+                              describe_ab};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kAsmExamples = R"(Examples:
   hakmem asm malloc                                  the release build, made anew with debug
                                                      information the first time (build/annotated)
   hakmem asm free --load-latency 40                  as if all data came from the third-level cache
@@ -275,12 +275,12 @@ Action describe_asm(CLI::App& app) {
                  "The processor that llvm-mca models (default: this one)")
       ->type_name("NAME");
   app.add_flag("--json", options->json, "Print a JSON document");
-  app.footer(kExamples);
+  app.footer(kAsmExamples);
   return [options](const Words&) { return show(*options); };
 }
 
-const Registration registration{"asm", "Show a function's instructions and what they wait for",
-                                describe_asm};
+const Registration asm_command{"asm", "Show a function's instructions and what they wait for",
+                               describe_asm};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kBenchExamples = R"(Examples:
   hakmem bench                                        all that is installed, four workloads
   hakmem bench --workload mixed --budget 30 hakmem mimalloc
   hakmem bench --workload larson,web-server --threads 2,8 --html page.html
@@ -247,12 +247,12 @@ Action describe_bench(CLI::App& app) {
   app.add_flag("--no-latency", options->no_latency, "No percentiles of calls");
   app.add_flag("--json", options->json, "Print a JSON document");
   app.add_option("--html", options->html, "Write a page with plots, too")->type_name("FILE");
-  app.footer(kExamples);
+  app.footer(kBenchExamples);
   return [options](const Words&) { return bench(*options); };
 }
 
-const Registration registration{"bench", "Compare allocators on built-in workloads",
-                                describe_bench};
+const Registration bench_command{"bench", "Compare allocators on built-in workloads",
+                                 describe_bench};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -17,7 +17,7 @@
 namespace hakmem::tools {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // Puts the CPUs that we may run on back when it goes: a table of Mixed pins us, the next one may
 // not.

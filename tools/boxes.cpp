@@ -16,7 +16,7 @@
 namespace hakmem::tools {
 namespace {
 
-constexpr const char* kFooter =
+constexpr const char* kBoxesFooter =
     R"(Every option is an environment variable, read once as a program starts.
 Cold options act on the slow path and are live in every build. Hot ones choose between forms of
 the fast path: live in the lab flavour, frozen to the adopted form in the release flavour.
@@ -131,7 +131,7 @@ void print_json(const std::vector<Row>& rows) {
 Action describe_boxes(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   app.add_flag("--json", *json, "Print a JSON document");
-  app.footer(kFooter);
+  app.footer(kBoxesFooter);
   return [json](const Words&) {
     const std::vector<Row> rows = read_table();
     *json ? print_json(rows) : print_text(rows);
@@ -139,8 +139,8 @@ Action describe_boxes(CLI::App& app) {
   };
 }
 
-const Registration registration{"boxes", "List all options and gates with their present values",
-                                describe_boxes};
+const Registration boxes_command{"boxes", "List all options and gates with their present values",
+                                 describe_boxes};
 
 }  // namespace
 }  // namespace hakmem::tools

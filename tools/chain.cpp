@@ -13,7 +13,7 @@
 namespace hakmem::tools {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // As the assembler takes it: without objdump's remarks, jumps to nowhere in particular.
 std::string assembly_of(const Instruction& instruction) {

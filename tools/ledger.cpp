@@ -12,7 +12,7 @@
 namespace hakmem::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Entries are made by 'hakmem ab --ledger NAME'.
+constexpr const char* kLedgerFooter = R"(Entries are made by 'hakmem ab --ledger NAME'.
 
 Examples:
   hakmem ledger
@@ -89,12 +89,12 @@ Action describe_ledger(CLI::App& app) {
   app.add_option("--ledger-dir", options->folder, "The ledger (default: docs/experiments)")
       ->type_name("DIR");
   app.add_flag("--json", options->json, "Print a JSON document");
-  app.footer(kFooter);
+  app.footer(kLedgerFooter);
   return [options](const Words&) { return act(*options); };
 }
 
-const Registration registration{"ledger", "List the decisions so far, or run one again",
-                                describe_ledger};
+const Registration ledger_command{"ledger", "List the decisions so far, or run one again",
+                                  describe_ledger};
 
 }  // namespace
 }  // namespace hakmem::tools

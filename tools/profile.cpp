@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kProfileExamples = R"(Examples:
   hakmem profile                                   Mixed under HAKMEM
   hakmem profile --workload larson --threads 4
   hakmem profile -- python3 script.py
@@ -226,12 +226,12 @@ Action describe_profile(CLI::App& app) {
       ->type_name("FOLDER");
   app.add_flag("--json", options->json, "Print a JSON document");
   app.prefix_command();
-  app.footer(kExamples);
+  app.footer(kProfileExamples);
   return [options](const Words& program) { return profile(*options, program); };
 }
 
-const Registration registration{"profile", "Show where a program spends its time",
-                                describe_profile};
+const Registration profile_command{"profile", "Show where a program spends its time",
+                                   describe_profile};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -16,7 +16,7 @@
 namespace hakmem::tools {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRunExamples = R"(Examples:
   hakmem run -- python3 script.py
   hakmem run --profile lean --stats -- sqlite3 data.db 'select 1'
   hakmem run --set HAKMEM_STATS=1 --lib ./libhakmem.so -- ls
@@ -114,11 +114,11 @@ Action describe_run(CLI::App& app) {
       ->allow_extra_args(false)
       ->type_name("HAKMEM_NAME=VALUE");
   app.prefix_command();
-  app.footer(kExamples);
+  app.footer(kRunExamples);
   return [options](const Words& program) { return run(*options, program); };
 }
 
-const Registration registration{"run", "Run a program under HAKMEM", describe_run};
+const Registration run_command{"run", "Run a program under HAKMEM", describe_run};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -21,7 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kScoreExamples = R"(Examples:
   hakmem score                           the balanced profile, against the installed mimalloc
   hakmem score --profile speed --ops 200000000
   hakmem score mimalloc=./libmimalloc.so.3 jemalloc --json
@@ -466,12 +466,12 @@ Action describe_score(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--no-instructions", options->no_instructions, "Do not count instructions");
   app.add_flag("--json", options->json, "Print a JSON document");
-  app.footer(kExamples);
+  app.footer(kScoreExamples);
   return [options](const Words&) { return score(*options); };
 }
 
-const Registration registration{"score", "Print the scorecard: metric, target, measured, status",
-                                describe_score};
+const Registration score_command{"score", "Print the scorecard: metric, target, measured, status",
+                                 describe_score};
 
 }  // namespace
 }  // namespace hakmem::tools

@@ -17,6 +17,7 @@
 #include "hakmem/config/options.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/os/memory.hpp"
+#include "support/share.hpp"
 
 namespace hakmem {
 namespace {
@@ -282,7 +283,7 @@ void expect_nothing_left() {
 TEST(ApartRandom, ContentIsKept) {
   for (unsigned seed = 1; seed <= 2; ++seed) {
     in_child([seed] {
-      resize_at_random(seed, 160, false);
+      resize_at_random(seed, share_of(160), false);
       EXPECT_TRUE(apart_used.load() || config::profile() != config::Profile::lean);
       expect_nothing_left();
     });
@@ -290,7 +291,7 @@ TEST(ApartRandom, ContentIsKept) {
 }
 
 TEST(ApartRandom, WhicheverCallFails) {
-  for (std::uint64_t n = 1; n <= 20; ++n) {
+  for (std::uint64_t n = 1; n <= 20; n += test_share()) {
     in_child([n] {
       Object first = make_apart(kMiB, 1);
       os::fail_memory_call(n);
@@ -314,7 +315,7 @@ TEST(ApartRandom, SeveralThreadsAmidPurges) {
   in_child([] {
     std::vector<std::thread> threads;
     for (unsigned t = 1; t <= 4; ++t) {
-      threads.emplace_back([t] { resize_at_random(t, 50, false); });
+      threads.emplace_back([t] { resize_at_random(t, share_of(50), false); });
     }
     for (std::thread& thread : threads) thread.join();
     expect_nothing_left();

@@ -21,6 +21,7 @@
 #include "hakmem/os/memory.hpp"
 #include "hakmem/slab/size_classes.hpp"
 #include "support/opaque.hpp"
+#include "support/share.hpp"
 
 namespace hakmem {
 namespace {
@@ -306,7 +307,7 @@ TEST(Api, StatisticsNameClassesAndBands) {
 // ---- the n-th memory system call fails ----------------------------------------------------------
 
 TEST(ApiFailure, EachCallInTurn) {
-  for (std::uint64_t n = 1; n <= 25; ++n) {
+  for (std::uint64_t n = 1; n <= 25; n += test_share()) {
     in_child([n] {
       os::fail_memory_call(n);
       std::vector<std::pair<char*, std::size_t>> live;

@@ -7,6 +7,7 @@
 
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
+#include "support/share.hpp"
 
 namespace hakmem {
 

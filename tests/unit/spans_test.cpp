@@ -300,7 +300,7 @@ TEST(Spans, AgreeWithANaiveModel) {
         [seed] {
           ASSERT_TRUE(arena_add(1));
           Walk walk(seed);
-          for (int i = 0; i < 3000; ++i) {
+          for (int i = 0; i < share_of(3000); ++i) {
             walk.step();
             if (i % 16 == 0) walk.compare();
             if (testing::Test::HasFailure()) FAIL() << "seed " << seed << " step " << i;
@@ -415,7 +415,7 @@ TEST(Spans, AFailedRequestReservesNothing) {
 #endif
 
 TEST(Spans, SurviveFailingCalls) {
-  for (std::uint64_t n = 1; n <= 20; ++n) {
+  for (std::uint64_t n = 1; n <= 20; n += test_share()) {
     in_child(
         [n] {
           os::fail_memory_call(n);

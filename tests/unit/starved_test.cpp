@@ -12,6 +12,7 @@
 #include "hakmem/heap/registry.hpp"
 #include "hakmem/os/memory.hpp"
 #include "hakmem/slab/size_classes.hpp"
+#include "support/share.hpp"
 
 namespace hakmem {
 namespace {
@@ -136,7 +137,7 @@ void use_what_comes(unsigned seed) {
 }
 
 TEST(FailingCalls, AnyOfThemAmidThreadsLosesNothing) {
-  for (std::uint64_t n = 1; n <= 40; ++n) {
+  for (std::uint64_t n = 1; n <= 40; n += test_share()) {
     in_child([n] {
       void* first = hak_malloc(100);
       os::fail_memory_call(n);

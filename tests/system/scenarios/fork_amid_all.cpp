@@ -157,7 +157,7 @@ void fork_often(unsigned seed, int forks) {
 
 SCENARIO(fork_amid_all_parts_of_the_allocator) {
   constexpr int kForkers = 3;
-  const int forks = scenario::scaled(500) / kForkers + 1;
+  const int forks = scenario::scaled(250) / kForkers + 1;
   std::vector<std::thread> others;
   for (void (*part)() : {use_small, use_large, use_heaps, start_threads, collect}) {
     others.emplace_back(part);
