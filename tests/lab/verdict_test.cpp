@@ -10,7 +10,7 @@ namespace {
 
 using namespace hakmem::lab;
 
-constexpr double kThreshold = 0.005;
+constexpr double kHalfAPercent = 0.005;
 
 TEST(Verdict, FollowsTheRuleAtItsBounds) {
   const struct {
@@ -32,7 +32,7 @@ TEST(Verdict, FollowsTheRuleAtItsBounds) {
       {{0.01, -INFINITY, INFINITY}, Verdict::kUndecided},
   };
   for (const auto& one : cases) {
-    EXPECT_EQ(name_of(judge(one.interval, kThreshold)), name_of(one.verdict))
+    EXPECT_EQ(name_of(judge(one.interval, kHalfAPercent)), name_of(one.verdict))
         << one.interval.low << " " << one.interval.estimate << " " << one.interval.high;
   }
 }
@@ -45,7 +45,7 @@ TEST(Sequence, LooksShareTheErrorAmongThem) {
 }
 
 TEST(Sequence, LooksAreDueOnceAndInOrder) {
-  Sequence sequence(kThreshold);
+  Sequence sequence(kHalfAPercent);
   EXPECT_FALSE(sequence.due(0.19));
   EXPECT_EQ(sequence.due(0.2), 1U);
   EXPECT_EQ(sequence.due(0.65), 3U);  // a long pair may skip looks
@@ -70,7 +70,7 @@ Tally simulate(const Synthetic& world, std::size_t pairs, int runs) {
   Tally tally;
   for (int run = 0; run < runs; ++run) {
     const auto all = world.pairs(pairs, static_cast<std::uint64_t>(run) + 5000);
-    Sequence sequence(kThreshold, 300);
+    Sequence sequence(kHalfAPercent, 300);
     for (unsigned look = 1; look <= kLooks; ++look) {
       const std::vector<PairSample> seen(
           all.begin(), all.begin() + static_cast<std::ptrdiff_t>(pairs * look / kLooks));

@@ -16,10 +16,8 @@
 namespace {
 
 namespace fs = std::filesystem;
-constexpr rlim_t kMiB = 1u << 20;
-const std::string kPrograms = HAKMEM_PROGRAMS_DIR;
-const std::string kPreloaded = kPrograms + "/scenarios_preloaded";
-const std::string kStatic = kPrograms + "/scenarios_static";
+const std::string kPreloaded = run::kPrograms + "/scenarios_preloaded";
+const std::string kStatic = run::kPrograms + "/scenarios_static";
 
 void expect_ok(const run::Outcome& outcome) {
   EXPECT_TRUE(outcome.succeeded()) << outcome.describe();
@@ -44,7 +42,7 @@ run::Outcome run_as_root(const std::vector<std::string>& arguments) {
 // ---- small address space
 run::Command in_one_gib(std::vector<std::string> arguments) {
   return {.arguments = std::move(arguments), .before_exec = [] {
-            const rlimit limit{1024 * kMiB, 1024 * kMiB};
+            const rlimit limit{1024 * run::kMiB, 1024 * run::kMiB};
             setrlimit(RLIMIT_AS, &limit);
           }};
 }
@@ -127,7 +125,7 @@ TEST(WithoutProc, WorksInABareRootDirectory) {
 // ---- little memory: a control group where the machine lets us make one, else a limit
 class LittleMemory : public testing::Test {
  protected:
-  static constexpr rlim_t kLimit = 48 * kMiB;
+  static constexpr rlim_t kLimit = 48 * run::kMiB;
 
   LittleMemory() {
     const std::string name = "hakmem-test-" + std::to_string(getpid());
@@ -217,17 +215,17 @@ void expect_plugin_caught(const run::Outcome& outcome) {
 }
 
 TEST(CProgram, CppPluginCatchesBadAlloc) {
-  const std::string plugin = kPrograms + "/plugins/failing_plugin.so";
+  const std::string plugin = run::kPrograms + "/plugins/failing_plugin.so";
   expect_plugin_caught(
-      run::run(run::preloaded({.arguments = {kPrograms + "/c_host_preloaded", plugin}})));
-  expect_plugin_caught(run::run({.arguments = {kPrograms + "/c_host_static", plugin}}));
+      run::run(run::preloaded({.arguments = {run::kPrograms + "/c_host_preloaded", plugin}})));
+  expect_plugin_caught(run::run({.arguments = {run::kPrograms + "/c_host_static", plugin}}));
 }
 
 // ---- linking
 class Link : public testing::TestWithParam<const char*> {};
 
 TEST_P(Link, RunsOnTheLibrary) {
-  expect_ok(run::run({.arguments = {kPrograms + "/" + GetParam()}}));
+  expect_ok(run::run({.arguments = {run::kPrograms + "/" + GetParam()}}));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryWay, Link,

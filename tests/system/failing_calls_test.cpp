@@ -11,11 +11,10 @@
 
 namespace {
 
-const std::string kPrograms = HAKMEM_PROGRAMS_DIR;
 const std::string kScenario = "survives_a_failing_system_call";
 
 run::Outcome run_failing(int n) {
-  return run::run(run::preloaded({.arguments = {kPrograms + "/scenarios_preloaded", kScenario},
+  return run::run(run::preloaded({.arguments = {run::kPrograms + "/scenarios_preloaded", kScenario},
                                   .environment = {{"HAKMEM_FAIL_OS_CALL", std::to_string(n)}}}));
 }
 
@@ -25,7 +24,7 @@ std::string trace_failing(int n) {
   const run::TemporaryDirectory directory;
   const std::string log = directory.path() + "/log";
   run::run(run::preloaded({.arguments = {"strace", "-qq", "-e", "trace=memory", "-o", log,
-                                         kPrograms + "/scenarios_preloaded", kScenario},
+                                         run::kPrograms + "/scenarios_preloaded", kScenario},
                            .environment = {{"HAKMEM_FAIL_OS_CALL", std::to_string(n)}}}));
   std::ifstream file(log);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -50,7 +49,7 @@ TEST(FailingSystemCall, WithoutFailureNothingIsNull) {
 
 // From every n on, one call or many in a row: see failing_calls.cpp.
 TEST(FailingSystemCalls, InEveryWindowAreSurvived) {
-  const run::Outcome outcome = run::run({.arguments = {kPrograms + "/failing_calls"}});
+  const run::Outcome outcome = run::run({.arguments = {run::kPrograms + "/failing_calls"}});
   EXPECT_TRUE(outcome.succeeded()) << outcome.describe();
   EXPECT_NE(outcome.out.find("ok\n"), std::string::npos) << outcome.describe();
 }

@@ -2,6 +2,8 @@
 // and the way it ended kept.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <functional>
 #include <string>
@@ -9,6 +11,9 @@
 #include <vector>
 
 namespace run {
+
+inline const std::string kPrograms = HAKMEM_PROGRAMS_DIR;
+inline constexpr rlim_t kMiB = 1u << 20;
 
 struct Command {
   std::vector<std::string> arguments = {};                            // found through PATH

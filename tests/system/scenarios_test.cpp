@@ -12,9 +12,6 @@
 
 namespace {
 
-constexpr rlim_t kMiB = 1u << 20;
-const std::string kPrograms = HAKMEM_PROGRAMS_DIR;
-
 struct Case {
   std::string scenario;
   bool statically;
@@ -30,16 +27,16 @@ struct Limit {
   rlim_t bytes;
 };
 const std::map<std::string, Limit> kLimits{
-    {"ulimit_v_gives_700_mb_in_pieces", {RLIMIT_AS, 1024 * kMiB}},
-    {"exhausted_address_space", {RLIMIT_AS, 384 * kMiB}},
-    {"exhausted_by_two_threads", {RLIMIT_AS, 384 * kMiB}},
-    {"new_throws_and_handler_saves", {RLIMIT_AS, 384 * kMiB}},
-    {"exhausted_data_segment", {RLIMIT_DATA, 384 * kMiB}}};
+    {"ulimit_v_gives_700_mb_in_pieces", {RLIMIT_AS, 1024 * run::kMiB}},
+    {"exhausted_address_space", {RLIMIT_AS, 384 * run::kMiB}},
+    {"exhausted_by_two_threads", {RLIMIT_AS, 384 * run::kMiB}},
+    {"new_throws_and_handler_saves", {RLIMIT_AS, 384 * run::kMiB}},
+    {"exhausted_data_segment", {RLIMIT_DATA, 384 * run::kMiB}}};
 
 bool must_die(const std::string& scenario) { return scenario.rfind("dies_", 0) == 0; }
 
 std::vector<Case> cases(bool dying) {
-  const run::Outcome listed = run::run({.arguments = {kPrograms + "/scenarios_preloaded"}});
+  const run::Outcome listed = run::run({.arguments = {run::kPrograms + "/scenarios_preloaded"}});
   std::vector<Case> result;
   std::istringstream names(listed.out);
   for (std::string name; std::getline(names, name);) {
@@ -55,7 +52,7 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 }
 
 run::Outcome run_case(const Case& c) {
-  run::Command command{.arguments = {kPrograms + "/scenarios_preloaded", c.scenario}};
+  run::Command command{.arguments = {run::kPrograms + "/scenarios_preloaded", c.scenario}};
   if (const auto found = kLimits.find(c.scenario); found != kLimits.end()) {
     command.before_exec = [limit = found->second] {
       const rlimit value{limit.bytes, limit.bytes};
@@ -63,7 +60,8 @@ run::Outcome run_case(const Case& c) {
     };
   }
   if (!c.statically) return run::run(run::preloaded(command));
-  command.arguments[0] = kPrograms + "/scenarios_static";
+  command.arguments[0] = run::kPrograms + "/scenarios_static";
+  command.environment = {{"HAKMEM_TEST_SHARE", "4"}};  // how long it lives was seen above
   return run::run(command);
 }
 

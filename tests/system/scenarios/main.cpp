@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "support/share.hpp"
 #include "system/scenarios/scenario.hpp"
 
 namespace scenario {
@@ -55,7 +56,7 @@ std::size_t peak_resident_bytes() {
 
 int scaled(int ordinary) {
   const char* const scale = std::getenv("HAKMEM_TEST_SCALE");
-  return scale != nullptr ? std::atoi(scale) : ordinary;
+  return scale != nullptr ? std::atoi(scale) : share_of(ordinary);
 }
 
 void limit(int resource, std::size_t bytes) {

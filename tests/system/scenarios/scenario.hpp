@@ -22,7 +22,8 @@ std::size_t resident_bytes();
 // The most of it that there ever was.
 std::size_t peak_resident_bytes();
 
-// How often a scenario repeats itself: `ordinary`, or what HAKMEM_TEST_SCALE says.
+// How often a scenario repeats itself: `ordinary`, or a share of it (support/share.hpp), or what
+// HAKMEM_TEST_SCALE says.
 int scaled(int ordinary);
 
 // Limits one resource of this process.
