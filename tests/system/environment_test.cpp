@@ -70,7 +70,7 @@ run::Outcome under_valgrind(std::vector<std::string> options, const std::string&
   std::vector<std::string> arguments{"valgrind", "-q", "--error-exitcode=9"};
   std::move(options.begin(), options.end(), std::back_inserter(arguments));
   arguments.insert(arguments.end(), {kPreloaded, scenario, "any-malloc"});
-  return run::run(run::preloaded({.arguments = arguments, .patience = std::chrono::seconds(120)}));
+  return run::run(run::preloaded({.arguments = arguments}));
 }
 
 TEST(Valgrind, MemcheckFindsAPlantedError) {

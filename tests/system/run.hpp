@@ -20,7 +20,7 @@ struct Command {
   std::vector<std::pair<std::string, std::string>> environment = {};  // beside a small fixed one
   std::string directory = {};                                         // "" is the present one
   std::function<void()> before_exec = {};                             // in the child; limits, say
-  std::chrono::seconds patience{60};
+  std::chrono::seconds patience{150};  // it ends a program that hangs; a machine may be slow
 };
 
 struct Outcome {
