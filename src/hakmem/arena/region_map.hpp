@@ -44,9 +44,8 @@ struct alignas(32) ArenaWindow {  // within one line
 extern constinit ArenaWindow arena_window __attribute__((visibility("hidden")));
 
 // The id of the region that `p` points into; kRegionUnused for every pointer outside the first
-// arena, null included. Cost: 8 instructions, one branch.
-// The id is read relaxed: it was written before the object was handed out, and whoever may pass the
-// object on has ordered that already.
+// arena, null included. Cost: 8 instructions, one branch. The id is read relaxed: it was written
+// before the object was handed out, and whoever may pass the object on has ordered that already.
 HAK_INLINE RegionId region_id_of(const void* p) {
   const std::uintptr_t offset = address_of(p) - arena_window.base.load(std::memory_order_relaxed);
   if (HAK_UNLIKELY(offset >= arena_window.bytes.load(std::memory_order_relaxed))) {

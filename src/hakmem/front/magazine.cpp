@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "hakmem/base/fatal.hpp"
 #include "hakmem/config/options.hpp"
@@ -55,18 +56,18 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 
 // ---- tripwires ---------------------------------------------------------------------------------
 // A thread whose cache serves all it does would never come to the slow door, and nobody would give
-// back what was freed before. So while memory waits for that, tripwires lie in the arrays: at a
-// null among the pointers malloc turns to the slow door, at a limit that is the top free does. A
-// wire that was met is laid again, which takes some 10 ns: after so many the thread goes without
-// until all are laid anew. One that comes to the slow door for other reasons as well needs few.
-
+// back what was freed before. So while memory waits, tripwires lie in the arrays: at a null among
+// the pointers malloc turns to the slow door, at a limit that is the top free does. One that was
+// met is laid again, for 10 ns: so often until all are laid anew, less where many visits come as
+// well.
 constexpr unsigned kMostTrips = 256u << 10;
 constexpr unsigned kFewTrips = 2048;
+constexpr unsigned kManyVisits = 64;
 constexpr std::uint64_t kWireMilliseconds = 64;
-// Of a class of which objects are only freed a wire is kept on top, at a price of a few nanoseconds
-// for each of these frees: buried, it would never be met by a program that then takes and frees one
-// object again and again. Such an array is emptied at each visit from so many objects on, so that
-// it keeps few pages. Large arrays, and so few visits, make up for some of the price.
+// Of a class of which objects are only freed a wire is kept on top, for a few nanoseconds a free:
+// buried, it would never be met by a program that then takes and frees one object again and again.
+// Such an array is emptied at each visit from so many objects on, so that it keeps few pages; large
+// arrays, and so few visits, make up for some of the price.
 constexpr unsigned kDrainingObjects = 63;
 constexpr unsigned kRaisedPlaces = 1023;
 // In larger heaps all wires are kept on top.
@@ -272,8 +273,8 @@ bool step_over_limit(Magazine& m, unsigned slot, void* p) {
 bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
-  t.busy |= t.trips >= kFewTrips;
-  if (++t.visits % kVisitsPerTick == 0) cache_tick();
+  if (++t.visits % kVisitsPerTick == 0 || (t.trips >= kFewTrips && !t.busy)) cache_tick();
+  t.busy |= t.trips >= kFewTrips && ++t.visits_then >= kManyVisits;
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
@@ -306,9 +307,9 @@ std::uint64_t cache_tick() {
   t.waiting = now != 0;
   if (now == 0 || now - t.wired_at < kWireMilliseconds) return now;
   t.wired_at = now;
-  t.was_busy = t.busy;
-  t.busy = false;
+  t.was_busy = std::exchange(t.busy, false);
   t.trips = 0;
+  t.visits_then = 0;
   for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
   return now;
 }
@@ -375,8 +376,7 @@ bool cache_reserve(std::size_t& reserved, std::size_t least) {
 }
 
 void cache_release(std::size_t& reserved) {
-  cache.thread->budget_used -= reserved;
-  reserved = 0;
+  cache.thread->budget_used -= std::exchange(reserved, 0);
 }
 
 void cache_flush_all() {
@@ -392,6 +392,7 @@ void cache_put_away() {
   shelf_clear(cache.thread->shelf);
   const os::Locked locked(states_lock());
   cache.thread->of = nullptr;
+  cache.thread->wired_at = 0;  // what was met is not the next thread's
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);

@@ -31,23 +31,24 @@ struct alignas(kCacheLine) ThreadState {
 
   ThreadState* next;  // in the list of all states (states.hpp)
   ThreadState* previous;
-  const Cache* of;          // the cache that has the arrays, while their thread can be asked
-  std::size_t budget_used;  // bytes of objects the arrays and the shelf have places for
-  std::uint64_t wired_at;   // when tripwires were laid in all arrays, in coarse milliseconds
-  std::uint32_t trips;      // tripwires met since then
-  std::uint32_t round;      // in which the arrays last shed what they can do without
-  std::uint32_t visits;     // through the slow door
+  const Cache* of;            // the cache that has the arrays, while their thread can be asked
+  std::size_t budget_used;    // bytes of objects the arrays and the shelf have places for
+  std::uint64_t wired_at;     // when tripwires were laid in all arrays, in coarse milliseconds
+  std::uint32_t trips;        // tripwires met since then
+  std::uint32_t round;        // in which the arrays last shed what they can do without
+  std::uint32_t visits;       // through the slow door
+  std::uint32_t visits_then;  // of those, since so many were met that few more are wanted
   std::uint16_t first_words_used;
   std::uint16_t turn;             // which starter heap comes first
   std::uint8_t victim;            // class whose places were last looked at for others
   bool starts;                    // classes begin with starter objects
-  bool busy;                      // met too many tripwires since they were laid in all arrays
+  bool busy;                      // met enough tripwires since they were laid in all arrays
   bool was_busy;                  // ... and the time before
   bool waiting;                   // memory waited to be given back when that was last looked at
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none; see kOnTop
   Magazine magazines[kClasses];
   Shelf shelf;
-  void* first_words[(kBytes - 22 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
+  void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
                      kClasses * sizeof(Magazine) - kCacheLine) /
                     sizeof(void*)];
   Outbox outbox;
