@@ -62,7 +62,7 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 // well.
 constexpr unsigned kMostTrips = 256u << 10;
 constexpr unsigned kFewTrips = 2048;
-constexpr unsigned kManyVisits = 64;
+constexpr unsigned kManyVisits = 16;
 constexpr std::uint64_t kWireMilliseconds = 64;
 // Of a class of which objects are only freed a wire is kept on top, for a few nanoseconds a free:
 // buried, it would never be met by a program that then takes and frees one object again and again.
@@ -392,7 +392,6 @@ void cache_put_away() {
   shelf_clear(cache.thread->shelf);
   const os::Locked locked(states_lock());
   cache.thread->of = nullptr;
-  cache.thread->wired_at = 0;  // what was met is not the next thread's
   for (unsigned c = 0; c < kClasses; ++c) {
     const unsigned slot = slot_of_class(c);
     Magazine& m = magazine_of(slot);
