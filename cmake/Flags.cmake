@@ -8,8 +8,7 @@ if(HAKMEM_SANITIZE)
   target_link_options(hakmem_flags INTERFACE -fsanitize=${HAKMEM_SANITIZE})
 endif()
 
-# Outside the library most of the time goes into the headers of others, once for each source: in one
-# source the 42 of the lab and the tools take a sixth of it.
+# Outside the library most of the time goes into the headers of others, once for each source.
 function(hakmem_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${HAKMEM_UNITY} UNITY_BUILD_BATCH_SIZE 0)
 endfunction()

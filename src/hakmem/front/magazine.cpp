@@ -57,10 +57,9 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 // ---- tripwires ---------------------------------------------------------------------------------
 // A thread whose cache serves all it does would never come to the slow door, and nobody would give
 // back what was freed before. So while memory waits, tripwires lie in the arrays: at a null among
-// the pointers malloc turns to the slow door, at a limit that is the top free does. One that was
-// met is laid again, for 10 ns: so often until all are laid anew, less where many visits come as
-// well.
-constexpr unsigned kMostTrips = 256u << 10;
+// the pointers malloc turns to the slow door, at a limit that is the top free does. Meeting one and
+// laying it again takes 22 ns: so often until all are laid anew; or few times, then many visits.
+constexpr unsigned kMostTrips = 128u << 10;
 constexpr unsigned kFewTrips = 2048;
 constexpr unsigned kManyVisits = 16;
 constexpr std::uint64_t kWireMilliseconds = 64;
@@ -274,7 +273,7 @@ bool note_visit(Magazine& m) {
   m.visited = true;
   ThreadState& t = *cache.thread;
   if (++t.visits % kVisitsPerTick == 0 || (t.trips >= kFewTrips && !t.busy)) cache_tick();
-  t.busy |= t.trips >= kFewTrips && ++t.visits_then >= kManyVisits;
+  t.busy |= t.trips >= kFewTrips && ++t.visits_amid >= kManyVisits;
   if (t.visits % kVisitsPerLook == 0) {
     if (t.visits % kVisitsPerFlush == 0) outbox_flush(t.outbox);
     look_at(t.visits / kVisitsPerLook % kClasses);
@@ -309,7 +308,7 @@ std::uint64_t cache_tick() {
   t.wired_at = now;
   t.was_busy = std::exchange(t.busy, false);
   t.trips = 0;
-  t.visits_then = 0;
+  t.visits_amid = 0;
   for_each_array([](Magazine& m, unsigned slot, bool) { lay_null(m, slot); });
   return now;
 }

@@ -37,7 +37,7 @@ struct alignas(kCacheLine) ThreadState {
   std::uint32_t trips;        // tripwires met since then
   std::uint32_t round;        // in which the arrays last shed what they can do without
   std::uint32_t visits;       // through the slow door
-  std::uint32_t visits_then;  // of those, since so many were met that few more are wanted
+  std::uint32_t visits_amid;  // of those, after kFewTrips of the wires
   std::uint16_t first_words_used;
   std::uint16_t turn;             // which starter heap comes first
   std::uint8_t victim;            // class whose places were last looked at for others
