@@ -15,8 +15,7 @@ namespace hakmem {
 inline constexpr unsigned kInlineWords = 4;
 
 // Larger slabs have a bitmap of this size in the arena's bitmap arrays. Those that need half of it
-// have their remote bitmap in the other half of the local one; the second array is accessible only
-// as far as slabs lie that need more.
+// have their remote bitmap in the other half, and the second array is accessible only for others.
 inline constexpr unsigned kMaxWords = 64;
 inline constexpr unsigned kHalfOfWords = kMaxWords / 2;
 
@@ -62,12 +61,13 @@ struct FreeState {
 };
 
 struct alignas(2 * kCacheLine) Descriptor {
-  // -- the owner's line; of a free span or a large object, whoever holds the arena's lock or the
-  //    object
-  bool is_free;  // at the first and last region of a free span, and nowhere else
+  // -- the owner's line; of other spans, of who holds the arena's lock or the object
+  bool is_free : 1;   // at the first and last region of a free span, and nowhere else
+  bool dirty : 1;     // of a free span: its memory may hold something else than zero
+  bool reserved : 1;  // of a free span: kept for what lies before it to grow into; clean
   std::uint8_t slot;
-  bool dirty;             // of a free span: its memory may hold something else than zero
-  bool reserved;          // of a free span: kept for what lies before it to grow into; clean
+  std::uint8_t arena;
+  std::uint8_t colour;    // of a slab: `start`, in cache lines
   std::uint32_t regions;  // length of the span; of a free span also at its last region
   union {
     SlabState slab;
@@ -75,12 +75,11 @@ struct alignas(2 * kCacheLine) Descriptor {
     FreeState free;
   };
 
-  // -- everybody's line. `summary`, `link` and `bits` belong to the descriptor for ever: a late
-  //    freer may touch them after the slab is gone, so nobody but the protocol of remote free
-  //    (slab/remote.hpp) ever writes them.
+  // -- everybody's line. `summary`, `link` and `bits` belong to the descriptor for ever: who frees
+  //    may touch them when the slab is gone, so only remote free (slab/remote.hpp) writes them.
   alignas(kCacheLine) std::atomic<std::uint32_t> owner;  // heap id; 0: no slab
-  std::uint32_t start;  // offset of the first object from the first region, in bytes
-  std::uint8_t arena;
+  std::uint32_t start;         // offset of the first object from the first region, in bytes
+  std::uint8_t arena_for_all;  // of a slab: as `arena`
   std::atomic<std::uint64_t> summary;
   std::atomic<Descriptor*> link;
   std::atomic<std::uint64_t> bits[kInlineWords];

@@ -19,17 +19,19 @@ namespace hakmem {
 inline constexpr unsigned kSegmentSizes = 4;  // for slabs of 1, 2, 4 and 8 regions
 
 struct alignas(kCacheLine) Heap {
-  os::Lock door;
   std::uint32_t id;
   Heap* next_parked;  // under the registry's lock
   // Of a parked heap: its last thread's cache, for the next one; or null. A hint for others.
   std::atomic<void*> kept;
-  // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
-  std::atomic<std::uint32_t> visits;
-  std::atomic<std::uint32_t> visited_at;  // one of the last, in coarse milliseconds
   // No thread has it. Set under the door: who holds that and finds it unset knows that the owner
   // will come. Cleared under the registry's lock.
   std::atomic<bool> parked;
+
+  // The owner's lines: who pushes a slab looks at `parked`, and would take these away each time.
+  alignas(kCacheLine) os::Lock door;
+  // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
+  std::atomic<std::uint32_t> visits;
+  std::atomic<std::uint32_t> visited_at;  // one of the last, in coarse milliseconds
   Descriptor* segments[kSegmentSizes];
   Descriptor* taken[kClasses];         // what is left of pending lists that were taken
   std::atomic<std::uint32_t> drained;  // slabs taken off them so far; others see by it what waits
@@ -98,22 +100,19 @@ void remote_free(void* p, RegionId id);
 
 inline constexpr unsigned kDrainAll = ~0u;
 
-// Works off at most `slabs` slabs of the pending list of class `c`, or of all lists in turn;
-// returns how many. The caller holds the door.
+// Both: at most so many slabs of class `c`'s list, or of any; return how many. The door is held.
 unsigned heap_drain(Heap* heap, unsigned c, unsigned slabs);
 unsigned heap_drain_any(Heap* heap, unsigned slabs);
 
 // Works off a little of the next lists, but not of classes in demand: they use up theirs.
 void heap_drain_forgotten(Heap* heap);
 
-// Collects what waits on a heap's pending lists, that of class `c` first, unless somebody is at
-// work there. The caller may hold another door.
+// Collects what waits for a heap, of class `c` first, unless somebody works there. With any door.
 void help(Heap* heap, unsigned c);
 
 // The same, if something waits and the heap is parked or its owner has not visited for a while: a
-// thread that sleeps strands nothing. For those who push a slab of class `k` on the list;
-// help_another looks at one heap after the other, for those who are at work anyway; false: that one
-// needs none.
+// thread that sleeps strands nothing. help_after_push: for those who pushed a slab of class `k`;
+// help_another: of one heap after the other, for those who are at work anyway; false: needless.
 void help_after_push(Heap* heap, const SizeClass& k);
 bool help_another();
 
@@ -131,8 +130,7 @@ inline constexpr unsigned kDrainHelping = 256;
 // who pushes looks at the flag then, or tries the door; who set it, or let go of that, looks here.
 bool is_pending(const Heap* heap);
 
-// Lets go of the door of another's heap. If it has no thread, collects what was pushed meanwhile by
-// threads that found the door shut.
+// Lets go of another heap's door; for one without a thread collects what was pushed meanwhile.
 void leave(Heap* heap);
 
 // In the child of a fork: makes all pending lists anew from the remote words, for a thread that is
@@ -156,8 +154,7 @@ Descriptor* heap_adopt(Heap* heap, unsigned c);
 // heap_refill for callers who hold the door.
 unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned count);
 
-// Returns the leading objects that lie in the first one's slab, which is the heap's. Returns how
-// many. The caller holds the door.
+// Returns the leading objects that lie in the first one's slab, and how many. The door is held.
 HAK_INLINE unsigned return_run_inside(Heap* heap, Descriptor* slab, void* const* objects,
                                       unsigned count) {
   const unsigned returned = slab_return_run(slab, objects, count);

@@ -66,7 +66,7 @@ HAK_INLINE unsigned slab_return_run(Descriptor* slab, void* const* objects, unsi
   do {
     std::size_t offset = address_of(objects[done]) - begin;
     if (offset >= length) break;
-    offset -= slab->start;
+    offset -= slab_start(slab);
     const std::uint64_t index = offset * k.reciprocal >> kReciprocalShift;
     const auto w = static_cast<unsigned>(index / 64);
     if (HAK_UNLIKELY(index * k.size != offset || index >= slab->slab.frontier ||

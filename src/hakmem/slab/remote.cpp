@@ -8,11 +8,12 @@ namespace {
 
 std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, unsigned w) {
   if (k.words <= kInlineWords) return slab->bits[w];
-  const Arena& arena = arena_of(slab);
+  const Arena& arena = arenas[slab->arena_for_all];
   const bool halved = k.words <= kHalfOfWords;
   const GrowingArray& array = halved ? arena.local_bits : arena.remote_bits;
   auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(array.base);
-  return outside[region_of(slab) * kMaxWords + (halved ? kHalfOfWords : 0) + w];
+  const std::size_t region = slab - reinterpret_cast<const Descriptor*>(arena.descriptors.base);
+  return outside[region * kMaxWords + (halved ? kHalfOfWords : 0) + w];
 }
 
 }  // namespace

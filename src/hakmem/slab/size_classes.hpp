@@ -43,10 +43,11 @@ struct SizeClass {
   std::uint16_t capacities[kSlabLengths];  // objects of a slab of 1, 2, 4 and 8 regions
   std::uint64_t reciprocal;  // ceil(2^40 / size): exact for every offset within a slab
 
-  // Starts of the first object of a slab of so many regions, 64 B apart.
+  // Starts of the first object of a slab of so many regions, 64 B apart. A byte holds each.
   constexpr unsigned colours(std::size_t of_regions) const {
     const std::size_t objects = capacities[lowest_bit(of_regions) % kSlabLengths];
-    return static_cast<unsigned>((of_regions * kRegionBytes - objects * size) / kCacheLine + 1);
+    const std::size_t spare = of_regions * kRegionBytes - objects * size;
+    return static_cast<unsigned>(spare / kCacheLine < 256 ? spare / kCacheLine + 1 : 256);
   }
 };
 inline constexpr unsigned kReciprocalShift = 40;

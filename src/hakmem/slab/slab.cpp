@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kNeverAllocated = "invalid pointer, never allocated:";
 
 const char* object_at(const Descriptor* slab, const SizeClass& k, unsigned index) {
-  return memory_of(slab) + slab->start + std::size_t{index} * k.size;
+  return memory_of(slab) + slab_start(slab) + std::size_t{index} * k.size;
 }
 
 }  // namespace
@@ -23,7 +23,9 @@ bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner, unsi
   if (k.words > kHalfOfWords && !span_open_remote_bits(span)) return false;
   span->slot = k.slot;
   const unsigned colours = k.colours(span->regions);
-  span->start = static_cast<std::uint32_t>(colour * config::colour_step() % colours * kCacheLine);
+  span->colour = static_cast<std::uint8_t>(colour * config::colour_step() % colours);
+  span->start = slab_start(span);
+  span->arena_for_all = span->arena;
   span->slab = SlabState{};
   for (unsigned i = 0; i < span->regions; ++i) {
     span[i].slab.given = 0;
@@ -67,7 +69,7 @@ unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
   if (HAK_UNLIKELY(slab->slab.holes)) return count;
   const SizeClass& k = class_of(slab);
   LocalBits bits(slab);
-  char* first = memory_of(slab) + slab->start;
+  char* first = memory_of(slab) + slab_start(slab);
   unsigned w = 0;
   for (unsigned taken = 0; taken < count;) {
     w = bits.next_filled(w);
@@ -83,7 +85,7 @@ unsigned slab_take(Descriptor* slab, void** end, unsigned count) {
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
   const SizeClass& k = class_of(slab);
   count = std::min<unsigned>(count, capacity_of(slab) - slab->slab.frontier);
-  char* next = memory_of(slab) + slab->start + std::size_t{slab->slab.frontier} * k.size;
+  char* next = memory_of(slab) + slab_start(slab) + std::size_t{slab->slab.frontier} * k.size;
   const unsigned frontier = slab->slab.frontier + count;
   if (HAK_UNLIKELY(slab->slab.holes) && !slab_use_pages(slab, slab->slab.frontier, frontier)) {
     return 0;
@@ -96,7 +98,7 @@ unsigned slab_carve(Descriptor* slab, void** end, unsigned count) {
 
 unsigned slab_index_checked(const Descriptor* slab, const void* p) {
   const std::size_t offset = address_of(p) - address_of(memory_of(slab));
-  return slab_index_at(class_of(slab), capacity_of(slab), offset - slab->start, p);
+  return slab_index_at(class_of(slab), capacity_of(slab), offset - slab_start(slab), p);
 }
 
 HAK_COLD void fail_no_slab(const void* p) {

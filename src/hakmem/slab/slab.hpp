@@ -1,8 +1,7 @@
 // Slabs: spans cut into objects of one size class, with bitmaps kept outside the memory they
 // describe. A set bit is a free object; nothing is ever written into free memory.
 //
-// Everything here is called by the holder of the door of the slab's heap, except where it says
-// otherwise.
+// Everything here is called by who holds the door of the slab's heap, if nothing else is said.
 #pragma once
 
 #include "hakmem/arena/arena.hpp"
@@ -11,6 +10,9 @@
 namespace hakmem {
 
 inline const SizeClass& class_of(const Descriptor* slab) { return kSlotClasses[slab->slot]; }
+
+// Descriptor::start, from the owner's line.
+inline unsigned slab_start(const Descriptor* slab) { return slab->colour * unsigned{kCacheLine}; }
 
 inline unsigned capacity_of(const Descriptor* slab) {
   return class_of(slab).capacities[lowest_bit(slab->regions) % kSlabLengths];
@@ -30,9 +32,8 @@ void slab_change_owner(Descriptor* slab, std::uint32_t owner);
 void slab_destroy(Descriptor* slab);
 
 // Both write downwards from `end` (end[-1], end[-2], ...), lowest address first, up to `count`
-// objects, and return how many. slab_take moves free objects that were used before; slab_carve
-// hands out objects that were never used, moving the frontier. Under a limit (HAKMEM_LIMIT) they
-// may leave objects whose pages were given back.
+// objects, and return how many. slab_take: free objects that were used before; slab_carve: never
+// used ones, moving the frontier. Under HAKMEM_LIMIT they may leave those without pages.
 unsigned slab_take(Descriptor* slab, void** end, unsigned count);
 unsigned slab_carve(Descriptor* slab, void** end, unsigned count);
 
