@@ -71,6 +71,21 @@ TEST(Pending, ATurnEnds) {
   });
 }
 
+// Where an object nearly fills a slab, those of other classes are left to them while they are few.
+TEST(Pending, FewSlabsOfLargeObjectsWaitForTheirOwnClass) {
+  for (const unsigned slabs : {31u, 32u}) {
+    in_child([slabs] {
+      const unsigned c = class_of_size(40'000);
+      const Flooded flooded(c, slabs, {});
+      ASSERT_EQ(refill(flooded.heap, c + 1, 1).size(), 1u);
+      EXPECT_EQ(flooded.counters.collects, slabs < 32 ? 0 : kDrainBeforeGrowth);
+      const std::uint64_t carved = flooded.counters.carved;
+      for (unsigned i = 0; i < slabs; ++i) ASSERT_EQ(refill(flooded.heap, c, 1).size(), 1u);
+      EXPECT_EQ(flooded.counters.carved, slabs < 32 ? carved : flooded.counters.carved);
+    });
+  }
+}
+
 // Who needs objects of a class collects its list, and no other's.
 TEST(Pending, ARefillCollectsTheListOfItsClass) {
   in_child([] {

@@ -19,6 +19,8 @@ constexpr std::uint32_t kVisitsPerLook = 8;
 // Of larger objects a bin keeps an empty slab only where it has so many slabs.
 constexpr unsigned kAlwaysKept = 4096;
 constexpr unsigned kManySlabs = 8;
+// Others' are collected for a new slab of those from so many on: fewer will soon serve their own.
+constexpr unsigned kManyWaiting = 32;
 
 // ---- new slabs ---------------------------------------------------------------------------------
 
@@ -172,8 +174,10 @@ unsigned refill_inside(Heap* heap, const SizeClass& k, void** end, unsigned coun
     }
     bin.wanted = false;
     if (slab == nullptr) slab = heap_adopt(heap, c);
-    if (slab == nullptr) heap_drain_any(heap, kDrainBeforeGrowth);  // others' may come to be empty
-    if (slab == nullptr) slab = bin.fullest();
+    if (slab == nullptr && (k.size <= kAlwaysKept || waiting_slabs(heap) >= kManyWaiting)) {
+      heap_drain_any(heap, kDrainBeforeGrowth);  // others' may come to be empty
+      slab = bin.fullest();
+    }
     if (slab == nullptr) slab = new_slab(heap, bin, k);
     if (slab == nullptr) {
       // Out of memory: everything that waits must be looked at before that is true.
