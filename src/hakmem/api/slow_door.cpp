@@ -1,5 +1,4 @@
-// The slow door: malloc and free when the cache cannot serve. It alone dispatches to heaps, large
-// objects and everything optional.
+// The slow door: malloc and free when the cache cannot serve. It alone leads to all else.
 
 #include "hakmem/api/slow_door.hpp"
 #include "hakmem/api/entry.hpp"
@@ -112,7 +111,10 @@ HAK_NOINLINE void free_slow(void* p, std::size_t relative) {
   }
   const RegionId id = static_cast<RegionId>(relative) ^ cache.tag;
   if (HAK_LIKELY(owner_of(id) != 0)) return free_of_slab(p, id);
-  if (id == kRegionLarge) return large_free(p);
+  if (id == kRegionLarge) {
+    static_cast<void>(thread_ready());  // a thread that only frees is worth a shelf, too
+    return large_free(p);
+  }
   free_other(p);
 }
 

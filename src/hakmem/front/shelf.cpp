@@ -21,20 +21,20 @@ constexpr std::size_t kWorthComing = std::size_t{1} << 20;
 // Shelves that hold something, or may: where there is none nobody reads the clock for them. A hint.
 constinit std::atomic<std::uint32_t> shelves{0};
 
-class Inside {
- public:
+// What is passed on, a quarter of a cache's budget; under the states' lock. Emptied like the
+// others.
+constinit Shelf passed_on{};
+
+struct Inside {
   // Acquire: what whoever was here before did is seen. Release: and what is done now.
-  explicit Inside(Shelf& shelf)
-      : shelf_(shelf), entered_(!shelf.taken.exchange(true, std::memory_order_acquire)) {}
+  explicit Inside(Shelf& s)
+      : shelf(s), entered(!s.taken.exchange(true, std::memory_order_acquire)) {}
   ~Inside() {
-    if (entered_) shelf_.taken.store(false, std::memory_order_release);
+    if (entered) shelf.taken.store(false, std::memory_order_release);
   }
   Inside(const Inside&) = delete;
-  explicit operator bool() const { return entered_; }
-
- private:
-  Shelf& shelf_;
-  bool entered_;
+  Shelf& shelf;
+  const bool entered;
 };
 
 std::size_t bytes_on(const Shelf& shelf) { return shelf.bytes.load(std::memory_order_relaxed); }
@@ -60,6 +60,20 @@ Descriptor* pop(Shelf& shelf, std::size_t regions) {
   return head;
 }
 
+bool has_room(const Shelf& shelf, std::size_t bytes) {
+  return bytes_on(shelf) + bytes <= shelf.most;
+}
+
+// All spans of a length that there is room for.
+void move(Shelf& from, std::size_t regions, Shelf& to) {
+  while (Descriptor* head = from.spans[regions]) {
+    if (!has_room(to, head->large.bytes)) return;
+    push(to, pop(from, regions));
+  }
+}
+
+bool wants(const Shelf& shelf, std::size_t regions) { return (shelf.wanted >> regions & 1) != 0; }
+
 void give_back_all_but(Shelf& shelf, std::uint32_t kept) {
   for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
     if ((kept >> n & 1) != 0) continue;
@@ -74,7 +88,7 @@ void give_back_all_but(Shelf& shelf, std::uint32_t kept) {
 
 bool all_wanted(const Shelf& shelf) {
   for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
-    if (shelf.spans[n] != nullptr && (shelf.wanted >> n & 1) == 0) return false;
+    if (shelf.spans[n] != nullptr && !wants(shelf, n)) return false;
   }
   return true;
 }
@@ -91,14 +105,37 @@ bool grow(Shelf& shelf, std::size_t bytes) {
   return true;
 }
 
+// What is not wanted here, for other threads if there are any.
+void pass_on(Shelf& shelf) {
+  if (heap_count() - parked_count() < 2) return;
+  const os::Locked locked(states_lock());
+  passed_on.most = config::cache_budget();
+  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
+    if (!wants(shelf, n)) move(shelf, n, passed_on);
+  }
+}
+
+// And all that will be wanted next, so that few of the next objects come by here.
+Descriptor* take_passed_on(Shelf& shelf, std::size_t regions, std::size_t longest) {
+  if (bytes_on(passed_on) == 0) return nullptr;
+  if (!has_room(shelf, bytes_on(passed_on))) grow(shelf, 0);
+  const os::Locked locked(states_lock());
+  Descriptor* head = nullptr;
+  for (std::size_t n = regions; n <= longest && head == nullptr; ++n) head = pop(passed_on, n);
+  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
+    if (wants(shelf, n)) move(passed_on, n, shelf);
+  }
+  return head;
+}
+
 // A full shelf grows where all of it is wanted, and else is tidied now and then.
 HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
   if (config::limit() != 0 || config::purge_delay() == 0) return false;
   if (!grow(shelf, bytes)) {
-    if (shelf.visits - shelf.tidied_at < kVisitsPerTidying) return false;
-    give_back_all_but(shelf, shelf.wanted);
+    if (!all_wanted(shelf)) pass_on(shelf);
+    if (shelf.visits - shelf.tidied_at >= kVisitsPerTidying) give_back_all_but(shelf, shelf.wanted);
   }
-  return bytes_on(shelf) + bytes <= shelf.most;
+  return has_room(shelf, bytes);
 }
 
 // ---- others' shelves ---------------------------------------------------------------------------
@@ -108,16 +145,19 @@ HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
 template <typename Due>
 void empty_where(Due due) {
   Descriptor* taken = nullptr;
-  for (ThreadState* state = states_first(); state != nullptr; state = state->next) {
-    if (bytes_on(state->shelf) == 0) continue;
-    const Inside inside(state->shelf);
-    if (!inside || !due(state->shelf)) continue;
+  const auto empty = [&taken](Shelf& shelf) {
     for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
-      while (Descriptor* head = pop(state->shelf, n)) {
+      while (Descriptor* head = pop(shelf, n)) {
         head->large.next = taken;
         taken = head;
       }
     }
+  };
+  empty(passed_on);
+  for (ThreadState* state = states_first(); state != nullptr; state = state->next) {
+    if (bytes_on(state->shelf) == 0) continue;
+    const Inside inside(state->shelf);
+    if (inside.entered && due(state->shelf)) empty(state->shelf);
   }
   states_lock().unlock();
   while (Descriptor* head = taken) {
@@ -138,27 +178,27 @@ void shelf_visit(Shelf& shelf) {
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions) {
   if (regions > Shelf::kLongest) return nullptr;
   shelf.wanted |= 1u << regions;
-  if (shelf.most == 0) return nullptr;
+  if (shelf.most == 0 && bytes_on(passed_on) == 0) return nullptr;
   const std::size_t longest = std::min(regions + regions / 4, Shelf::kLongest);
   const Inside inside(shelf);
-  if (!inside) return nullptr;
-  for (std::size_t n = regions; n <= longest; ++n) {
+  if (!inside.entered) return nullptr;
+  Descriptor* head = nullptr;
+  for (std::size_t n = regions; n <= longest && head == nullptr; ++n) {
     shelf.wanted |= 1u << n;
-    if (Descriptor* head = pop(shelf, n)) {
-      set_id(head, kRegionLarge);
-      return head;
-    }
+    head = pop(shelf, n);
   }
-  return nullptr;
+  if (head == nullptr) head = take_passed_on(shelf, regions, longest);
+  if (head != nullptr) set_id(head, kRegionLarge);
+  return head;
 }
 
 bool shelf_put(Shelf& shelf, Descriptor* head) {
   // What was copied while it grew may have room behind it, which others are to have now.
   if (head->regions > Shelf::kLongest || head->large.copied_at != 0) return false;
   const Inside inside(shelf);
-  if (!inside) return false;
+  if (!inside.entered) return false;
   const std::size_t bytes = head->large.bytes;
-  if (HAK_UNLIKELY(bytes_on(shelf) + bytes > shelf.most) && !make_room(shelf, bytes)) return false;
+  if (HAK_UNLIKELY(!has_room(shelf, bytes)) && !make_room(shelf, bytes)) return false;
   set_id(head, kRegionFreed);
   push(shelf, head);
   return true;
@@ -166,10 +206,10 @@ bool shelf_put(Shelf& shelf, Descriptor* head) {
 
 std::uint64_t shelf_tick(Shelf& shelf) {
   const std::uint64_t tick = memory_tick();
-  if (shelves.load(std::memory_order_relaxed) == 0) return tick;
+  if (shelves.load(std::memory_order_relaxed) == 0 && bytes_on(passed_on) == 0) return tick;
   const std::uint64_t now = tick != 0 ? tick : os::coarse_milliseconds();
   if (shelf.most != 0 && now - shelf.looked_at >= config::purge_delay()) {
-    if (const Inside inside(shelf); inside) {
+    if (const Inside inside(shelf); inside.entered) {
       shelf.looked_at = now;
       give_back_all_but(shelf, shelf.wanted);
     }
@@ -177,6 +217,8 @@ std::uint64_t shelf_tick(Shelf& shelf) {
   shelves_tick(now);
   return bytes_on(shelf) >= kWorthComing ? now : tick;
 }
+
+std::size_t shelf_passed_on_bytes() { return bytes_on(passed_on); }
 
 void shelf_clear(Shelf& shelf) {
   if (shelf.most == 0) return;  // as of most threads that end
@@ -192,7 +234,7 @@ void shelf_clear(Shelf& shelf) {
 void shelves_tick(std::uint64_t now) {
   // Two may come at once, and one of them finds the lock held.
   static constinit std::atomic<std::uint64_t> looked_at{0};
-  if (shelves.load(std::memory_order_relaxed) == 0) return;
+  if (shelves.load(std::memory_order_relaxed) == 0 && bytes_on(passed_on) == 0) return;
   if (now - looked_at.load(std::memory_order_relaxed) < config::purge_delay()) return;
   if (!states_lock().try_lock()) return;
   looked_at.store(now, std::memory_order_relaxed);

@@ -3,6 +3,7 @@
 // larger objects cost more than the lock does. What is not wanted for a purge delay goes back, at
 // the thread's visits to the slow door, or at others' if it makes none. There is no shelf where
 // memory is to be given back at once (lean), nor under HAKMEM_LIMIT.
+// What one does not want is passed on to those that have nothing: fewer meet at the arena's lock.
 #pragma once
 
 #include <atomic>
@@ -35,13 +36,15 @@ void shelf_visit(Shelf& shelf);
 // A span of so many regions, or up to a quarter more; or null.
 Descriptor* shelf_take(Shelf& shelf, std::size_t regions);
 
-// Keeps the span of an object that is no shared heap's and lies in an arena. False: it is too long,
-// or there is no room within the calling thread's budget.
+// Keeps an object's span, no shared heap's and in an arena. False: too long, or no room for it.
 bool shelf_put(Shelf& shelf, Descriptor* head);
 
-// memory_tick (heap/holes.hpp) for a thread with a shelf: gives back what was not wanted for a
-// purge delay, and says the time also while much is on the shelf.
+// memory_tick (heap/holes.hpp) with a shelf: gives back what was not wanted for a purge delay, and
+// says the time also while much is there.
 std::uint64_t shelf_tick(Shelf& shelf);
+
+// Bytes of objects that are passed on and wait for a taker.
+std::size_t shelf_passed_on_bytes();
 
 // Gives back all of it.
 void shelf_clear(Shelf& shelf);

@@ -8,9 +8,8 @@ namespace {
 constinit os::Lock lock{os::LockKind::threads};
 constinit ThreadState* first = nullptr;
 
-// Their threads write what is read here without any order, since the fast path has no time for one:
-// each word is read once, and what comes of two that do not fit is bounded. ThreadSanitizer is
-// asked to look away, from these reads alone.
+// Their threads write what is read here without order, for which the fast path has no time: each
+// word is read once, and misfits are bounded. ThreadSanitizer looks away from these reads alone.
 #define HAK_READS_OTHERS __attribute__((no_sanitize("thread")))
 
 template <typename T>
@@ -72,7 +71,7 @@ void states_show_mine() {
 
 std::size_t states_cached_bytes() {
   const os::Locked locked(lock);
-  std::size_t bytes = 0;
+  std::size_t bytes = shelf_passed_on_bytes();
   for (const ThreadState* state = first; state != nullptr; state = state->next) {
     for (unsigned c = 0; c < kClasses; ++c) bytes += held_by(*state, c) * kSizeClasses[c].size;
     bytes += bytes_on_their_way(state->outbox) + state->shelf.bytes.load(std::memory_order_relaxed);
