@@ -13,7 +13,7 @@ namespace hakmem::lab {
 
 const std::vector<std::string>& threaded_workloads() {
   static const std::vector<std::string> names = {
-      "larson",      "pairs",         "1to3",         "3to1",  "migrating",
+      "larson",      "pairs",         "1to3",         "3to1",  "buffers",   "migrating",
       "short-lived", "cache-scratch", "cache-thrash", "mixed", "web-server"};
   return names;
 }
@@ -24,8 +24,8 @@ void check_workload(const Workload& workload) {
     throw UsageError(fmt::format("there is no workload '{}'; there are {}", workload.name,
                                  fmt::join(names, ", ")));
   }
-  const bool hands_over =
-      workload.name == "pairs" || workload.name == "1to3" || workload.name == "3to1";
+  const bool hands_over = workload.name == "pairs" || workload.name == "1to3" ||
+                          workload.name == "3to1" || workload.name == "buffers";
   const unsigned least = workload.name == "mixed" ? 0 : hands_over ? 2 : 1;
   if (workload.threads < least || workload.threads > 4096)
     throw UsageError(fmt::format("{} needs {} to 4096 threads", workload.name, least));

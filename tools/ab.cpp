@@ -250,8 +250,8 @@ Action describe_ab(CLI::App& app) {
   app.add_option("A", options->sides[0], "What is there now")->type_name("");
   app.add_option("B", options->sides[1], "What may be better")->type_name("");
   app.add_option("--workload", workload.name,
-                 "mixed (default), or with threads one of larson, pairs, 1to3, 3to1, migrating, "
-                 "short-lived, cache-scratch, cache-thrash, mixed, web-server")
+                 "mixed (default), or with threads one of larson, pairs, 1to3, 3to1, buffers, "
+                 "migrating, short-lived, cache-scratch, cache-thrash, mixed, web-server")
       ->type_name("NAME");
   app.add_option("--working-set", workload.working_set, "Slots of mixed")->capture_default_str();
   app.add_option("--size-mask", workload.size_mask, "Sizes of mixed are 16 + (r & mask)")

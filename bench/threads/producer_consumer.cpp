@@ -1,4 +1,5 @@
-// Producers allocate, consumers free: in pairs, one producer to three consumers, and three to one.
+// Producers allocate, consumers free: in pairs, one producer to three consumers, and three to one;
+// and buffers of 1 to 512 KiB in pairs.
 // Members are dealt into groups; in each, every producer has a ring to every consumer. Threads that
 // are too many for a whole group join the last one, on the side that may have several.
 //
@@ -12,13 +13,35 @@
 namespace bench {
 namespace {
 
-constexpr std::uint32_t kSmallest = 16;
-constexpr std::uint32_t kLargest = 1040;
+struct SmallObjects {
+  static constexpr std::uint32_t kInFlight = 4096;  // in a ring
+  static std::uint32_t size(Random& random) { return random.between(16, 1040); }
+  static void fill(void* /*object*/, std::uint32_t /*size*/) {}
+};
+
+// Small ones more often.
+struct Buffers {
+  static constexpr std::uint32_t kInFlight = 256;
+  static std::uint32_t size(Random& random) {
+    return random.between(1024, 2048U << random.below(9));
+  }
+  // A byte of each page: so all of it becomes memory, and time is still the allocator's.
+  static void fill(void* object, std::uint32_t size) {
+    for (std::uint32_t i = kPage; i < size; i += kPage) static_cast<volatile char*>(object)[i] = 1;
+  }
+  static constexpr std::uint32_t kPage = 4096;
+};
 
 constexpr std::uint32_t kLookAtOneIn = 16;
-constexpr std::uint32_t kCapacity = 4096;
-
+constexpr std::uint32_t kCapacity = SmallObjects::kInFlight;
 using Ring = SpscRing<kCapacity, 32>;
+
+// Asks for the level, which is on the reader's line, only where the ring has room for more.
+template <class Objects>
+bool push(Ring& ring, void* object) {
+  if (Objects::kInFlight < kCapacity && ring.level_for_writer() >= Objects::kInFlight) return false;
+  return ring.push(object);
+}
 
 // A member's place: the rings that it fills or empties in turn, and who is at their other ends. Who
 // finds a ring full, or all empty, sleeps until one is half full.
@@ -40,22 +63,24 @@ void ring_all_partners(Place& place) {
   }
 }
 
-template <class Calls>
+template <class Calls, class Objects>
 void produce(Member& member, Place& place) {
   while (!member.stopped()) {
-    void* object = make_object<Calls>(member, member.random.between(kSmallest, kLargest));
+    const std::uint32_t size = Objects::size(member.random);
+    void* object = make_object<Calls>(member, size);
+    Objects::fill(object, size);
     if (++place.next >= place.count) place.next = 0;
     Ring& ring = *place.rings[place.next];
-    while (!ring.push(object)) {
+    while (!push<Objects>(ring, object)) {
       if (member.stopped()) {
         drop_object<Untimed>(member, object);
         return ring_all_partners(place);
       }
       ring_all_partners(place);
-      place.bell.wait([&] { return ring.level_for_writer() < kCapacity; });
+      place.bell.wait([&] { return ring.level_for_writer() < Objects::kInFlight; });
     }
     Bell& partner = place.partners[place.next]->bell;
-    if (partner.asleep() && ring.level_for_writer() >= kCapacity / 2) {
+    if (partner.asleep() && ring.level_for_writer() >= Objects::kInFlight / 2) {
       ring.publish();
       partner.ring();
     }
@@ -79,7 +104,7 @@ bool has_any(const Place& place) {
   return false;
 }
 
-template <class Calls>
+template <class Calls, class Objects>
 void consume(Member& member, Place& place) {
   std::uint32_t seen = 0;
   while (!member.stopped()) {
@@ -95,19 +120,19 @@ void consume(Member& member, Place& place) {
       Calls::release(member, object);
     }
     Bell& partner = place.partners[place.next]->bell;
-    if (partner.asleep() && place.rings[place.next]->level_for_reader() <= kCapacity / 2)
+    if (partner.asleep() && place.rings[place.next]->level_for_reader() <= Objects::kInFlight / 2)
       partner.ring();
     member.count();
   }
 }
 
-template <class Calls>
+template <class Calls, class Objects>
 End run(Member& member) {
   Place& place = place_of(member);
   if (place.produces) {
-    produce<Calls>(member, place);
+    produce<Calls, Objects>(member, place);
   } else {
-    consume<Calls>(member, place);
+    consume<Calls, Objects>(member, place);
   }
   return End::kStopped;
 }
@@ -170,15 +195,15 @@ void tear_down(Member* members, unsigned count) {
   }
 }
 
-template <unsigned kProducers, unsigned kConsumers>
+template <unsigned kProducers, unsigned kConsumers, class Objects = SmallObjects>
 constexpr Workload producer_consumer(const char* name) {
   return {name,
           "an object handed over",
           2,
           false,
           set_up<kProducers, kConsumers>,
-          run<Untimed>,
-          run<Timed>,
+          run<Untimed, Objects>,
+          run<Timed, Objects>,
           tear_down};
 }
 
@@ -187,5 +212,6 @@ constexpr Workload producer_consumer(const char* name) {
 const Workload kPairs = producer_consumer<1, 1>("pairs");
 const Workload kOneToThree = producer_consumer<1, 3>("1to3");
 const Workload kThreeToOne = producer_consumer<3, 1>("3to1");
+const Workload kBuffers = producer_consumer<1, 1, Buffers>("buffers");
 
 }  // namespace bench

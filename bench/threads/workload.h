@@ -27,6 +27,7 @@ extern const Workload kLarson;
 extern const Workload kPairs;
 extern const Workload kOneToThree;
 extern const Workload kThreeToOne;
+extern const Workload kBuffers;
 extern const Workload kMigrating;
 extern const Workload kShortLived;
 extern const Workload kCacheScratch;
@@ -35,7 +36,7 @@ extern const Workload kMixed;
 extern const Workload kWebServer;
 
 inline constexpr const Workload* kWorkloads[] = {
-    &kLarson,     &kPairs,        &kOneToThree,  &kThreeToOne, &kMigrating,
+    &kLarson,     &kPairs,        &kOneToThree,  &kThreeToOne, &kBuffers,  &kMigrating,
     &kShortLived, &kCacheScratch, &kCacheThrash, &kMixed,      &kWebServer};
 
 }  // namespace bench
