@@ -1,8 +1,7 @@
 // dlopen without RTLD_DEEPBIND.
 //
 // A plugin that is opened with that flag binds malloc and free to libc's, before the ones the
-// program uses: the two then free each other's memory. Dropping the flag gives the plugin the same
-// functions as everybody else.
+// program uses: the two then free each other's memory. Without the flag it gets everybody's.
 //
 // The loader looks at its caller's return address (for $ORIGIN, RUNPATH and the namespace), so the
 // function must not stand on the stack itself: it changes the flag and jumps.

@@ -1,6 +1,5 @@
 // Pointers that are not ours: memory that the next allocator in the program handed out, before us
-// or beside us. They are passed on to the next definition of the same function; without one, the
-// program ends with one line.
+// or beside us. The next definition of the same function gets them; without one, one line.
 #pragma once
 
 #include <cstddef>

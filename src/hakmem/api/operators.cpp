@@ -53,8 +53,7 @@ std::new_handler current_handler() {
   return getter != nullptr ? getter() : nullptr;
 }
 
-// The loop that the standard asks for: allocate, else call the handler and try again, until there
-// is none. A handler that throws passes through.
+// The standard's loop: allocate, else call the handler, until there is none. What it throws passes.
 template <typename Allocate>
 void* allocate_or_throw(Allocate allocate_once) {
   for (;;) {

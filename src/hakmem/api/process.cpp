@@ -87,8 +87,7 @@ void hook_system() {
   hooked.store(true, std::memory_order_release);
 }
 
-// After libc's own constructors, before the program's: the environment is there for sure. A malloc
-// before that finds defaults.
+// After libc's own constructors, before the program's. A malloc before that finds defaults.
 __attribute__((constructor(101))) void at_load() {
   {
     const os::Locked locked(start_lock);
@@ -117,8 +116,7 @@ bool thread_ready() {
   if (HAK_LIKELY(cache.phase == Cache::Phase::attached)) return true;
   if (!start() || !thread_attach()) return false;
   if (!hooked.load(std::memory_order_acquire)) hook_system();
-  // Any value but null makes the destructor run. May allocate. A thread whose end would not be seen
-  // does without a cache until the call works.
+  // Any value but null makes the destructor run. May allocate. No cache for whose end is not seen.
   if (!hooked.load(std::memory_order_acquire)) return true;
   if (pthread_setspecific(exit_key, &cache) != 0) {
     thread_idle();

@@ -1,5 +1,4 @@
-// Free spans by age. Each enters at the young end, or at the place of one that it takes over from:
-// nothing is ever compared.
+// Free spans by age. Each enters at the young end, or takes another's place: nothing is compared.
 #pragma once
 
 #include "hakmem/arena/descriptor.hpp"

@@ -1,12 +1,9 @@
 // Large objects mapped apart: outside all arenas, each in a mapping of its own, which grows by
-// mremap. Those that keep growing where they cannot grow in place go there: page tables move, not
-// bytes.
+// mremap. Those that keep growing where they cannot grow in place go there, by page tables.
 //
 // Nothing is ever moved into an arena. So an arena stays one mapping, and no failing call can leave
 // a hole in it. Places are few, because each is a mapping and a process gets 65,530 of those; the
-// fewer are left, the larger must be what takes one.
-//
-// An object itself belongs to whoever may use it.
+// fewer are left, the larger must be what takes one. An object belongs to whoever may use it.
 #pragma once
 
 #include <atomic>

@@ -168,8 +168,7 @@ void cut_tail(Arena& arena, std::size_t regions) {
   if (&arena == &arenas[0]) cut_metadata(arena);
 }
 
-// The program may have lowered its limit of address space, against which the reservation counts.
-// Returns the limit.
+// Cuts reservations where the program lowered its limit of address space, which is returned.
 std::size_t honour_limit(const Arena& growing, std::size_t frontier) {
   const std::size_t limit = limit_now();
   if (mapped_in_all() <= limit / 2) return limit;

@@ -47,8 +47,7 @@ struct Arena {
   Descriptor* descriptor(std::size_t region) const {
     return reinterpret_cast<Descriptor*>(descriptors.base) + region;
   }
-  // Of a region of a slab: how many of the slab's lie before it. A byte each, for many to share a
-  // line.
+  // Of a region of a slab: how many of the slab's lie before it. Bytes: many share a line.
   std::uint8_t& place(std::size_t region) const {
     return reinterpret_cast<std::uint8_t*>(places.base)[region];
   }

@@ -25,8 +25,7 @@ void make_free(Descriptor* head, std::size_t regions, bool dirty, std::uint64_t 
                AgeQueue::Place place, bool reserved = false);
 
 // Frees a busy span, merged with neighbours of its kind. Returns what became of it. In the list by
-// age it takes the place of the part whose age it has: so the list stays in order, and nothing that
-// is young keeps the old waiting.
+// age it takes the place of the part whose age it has: so the list stays in order.
 Descriptor* insert_coalesced(Descriptor* head, bool dirty, std::uint64_t since);
 
 // What was reserved for `head` to grow into serves everybody from now on.

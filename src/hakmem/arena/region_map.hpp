@@ -2,8 +2,7 @@
 //
 // Address space is divided into regions of 64 KiB. Each region of the first arena has a 32-bit
 // word, its region id: [owner:24 | slot:8]. For a slab, `owner` is the id of its heap and `slot`
-// names its size class; all regions of the slab have the same word. Owner 0 is nobody's: such words
-// say what else the region is.
+// names its size class; all its regions have the same word. Owner 0: it says what else is there.
 #pragma once
 
 #include <atomic>

@@ -36,8 +36,7 @@ void purge_bitmaps(const Descriptor* span, std::size_t from, std::size_t to) {
   }
 }
 
-// Purges the oldest dirty span, or so much of it, without the lock while the system works. Returns
-// the bytes, 0 when that failed.
+// Purges the oldest dirty span, or so much of it, without the lock. Returns the bytes; 0: failed.
 std::size_t purge_oldest(std::size_t most = SIZE_MAX) {
   const std::size_t some = std::min<std::size_t>(waiting.oldest()->regions, most);
   Descriptor* span = cut_out(waiting.oldest(), waiting.oldest()->regions - some, some);

@@ -3,11 +3,9 @@
 // A free span is either dirty (its memory may hold something and is likely resident) or clean (it
 // reads as zero). The two kinds lie in trees of their own and only neighbours of one kind merge, so
 // what is known to be zero stays known. Dirty spans are used first; the ones that waited longest
-// are purged and become clean. Every operation is O(log n) expected in the number of free spans,
-// and O(regions) in writing region ids.
+// are purged and become clean. All is O(log n) expected in free spans, O(regions) in ids.
 //
-// One lock protects it all, and the arenas. It is held for a walk of a tree, or while an arena
-// grows; never while memory of objects is purged.
+// One lock protects it all, and the arenas. It is held for a walk of a tree, never while purging.
 #pragma once
 
 #include "hakmem/arena/arena.hpp"
@@ -31,8 +29,7 @@ Span span_allocate(std::size_t regions, std::size_t alignment = 1);
 // until the span is freed. Without either, null.
 Span span_allocate_growing(std::size_t regions, std::size_t room);
 
-// Gives a span back. Its region ids must be unused already. Purges what has waited too long.
-// `zero`: the memory reads as zero.
+// Gives a span back, its region ids unused; `zero`: it reads as zero. Purges what waited too long.
 void span_free(Descriptor* head, bool zero = false);
 
 // Cuts a span in two that is not free: [0, regions) stays, the rest becomes a span of its own.

@@ -11,16 +11,14 @@
 // Off the fast path: kept out of line and laid out away from hot code.
 #define HAK_COLD __attribute__((noinline, cold))
 
-// A boundary of a box: inlined in ordinary builds, a function of its own in the outlined variant,
-// so that a profiler can name it.
+// A boundary of a box: inlined, but a function that profilers can name in the outlined variant.
 #ifdef HAKMEM_OUTLINE
 #define HAK_BOUNDARY inline __attribute__((noinline))
 #else
 #define HAK_BOUNDARY HAK_INLINE
 #endif
 
-// A function that holds a fast path begins on a line of code: malloc's hit then fits one line, and
-// free's two, wherever the linker puts them.
+// A function with a fast path begins on a line of code: malloc's hit fits one, free's two.
 #define HAK_ENTRY __attribute__((aligned(64)))
 
 // Thread-local state must be reached without a call. Dynamic TLS is for libraries that are opened

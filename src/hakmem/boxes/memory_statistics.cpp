@@ -27,8 +27,7 @@ hak_stats_t memory_statistics(const Census& census, bool ask_system) {
   s.mapped = spans.mapped;
   s.committed = objects + spans.metadata;
   s.metadata = spans.metadata;
-  // Parts are cut off a whole. While other threads work the parts are counted at different moments:
-  // whatever they are then, they add up.
+  // Parts are cut off a whole: so they add up, although they are counted at different moments.
   std::size_t rest = objects;
   const auto cut = [&rest](std::size_t part) {
     part = std::min(part, rest);

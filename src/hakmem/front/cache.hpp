@@ -38,8 +38,7 @@ struct alignas(kCacheLine) Cache {
 };
 static_assert(sizeof(Cache) < 1024);
 
-// One block of TLS. The order of members above keeps what a class needs in one line; the four
-// classes of C7 have a line of their own.
+// One block of TLS, so ordered that what a class needs is in one line; C7 has one of its own.
 extern constinit thread_local Cache cache HAK_TLS_MODEL;
 
 // The last pointer of the class's array, or null when it is empty. One branch, one store.

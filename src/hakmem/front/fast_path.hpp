@@ -12,8 +12,7 @@ namespace hakmem {
 
 // Null when memory cannot be had; errno is left alone.
 void* malloc_slow(std::size_t size);
-// `relative` is what region_id_of says of `p`, exclusive-or the thread's tag: the fast path has it
-// at hand.
+// `relative` is what region_id_of says of `p`, exclusive-or the thread's tag: it is at hand.
 void free_slow(void* p, std::size_t relative);
 
 // ---- the route: from a size to its slot, decided once -------------------------------------------

@@ -161,8 +161,7 @@ bool resize(Magazine& m, unsigned slot, unsigned capacity) {
   return true;
 }
 
-// Halves the array of a class that has more than four times `bytes` of places, to make room in the
-// budget: so classes end up with shares of a size. One class is looked at each time.
+// Halves the array of the next class, if that has more than four times `bytes`: so shares even out.
 void take_from_another(std::size_t bytes) {
   const unsigned c = ++cache.thread->victim % kClasses;
   const unsigned slot = slot_of_class(c);
@@ -210,8 +209,7 @@ bool grow(Magazine& m, unsigned slot) {
   return make_room(more, capacity * size, most) && resize(m, slot, capacity);
 }
 
-// A class that was not used since the last look holds as many objects as then, and no visit was
-// for it. It gives half of them back, and then half of its places.
+// A class without a visit that holds as much as at the last look gives half back, then of its room.
 void look_at(unsigned c) {
   const unsigned slot = slot_of_class(c);
   Magazine& m = magazine_of(slot);
@@ -250,8 +248,7 @@ bool trip() {
   return !t.busy;
 }
 
-// The object that malloc gets at a wire, or null if the array is empty. The next free meets
-// another.
+// The object that malloc gets at a wire; null: the array is empty. The next free meets another.
 void* step_over_null(Magazine& m, unsigned slot) {
   if (!take_up_wires(m, slot)) return nullptr;
   void* p = unified_cache_pop(slot);
@@ -287,8 +284,7 @@ bool is_draining(const Magazine& m, unsigned slot) {
   return t.waiting && !t.busy && !m.refilled && held(slot, m) >= kDrainingObjects;
 }
 
-// Starter objects serve until the thread has shown that it uses the class, and when there is no
-// memory for a heap or an array.
+// Starter objects serve until the class is seen to be used, and where there is no memory for more.
 bool starts_with(const Magazine& m) {
   return m.words == nullptr && cache.thread->starts && m.starters < kStarterObjects;
 }

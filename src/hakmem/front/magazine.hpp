@@ -61,12 +61,10 @@ inline constexpr unsigned kStarterObjects = 24;
 // An object of the class whose array ran empty: refills it. Null: no memory.
 void* cache_refill(unsigned slot);
 
-// Frees an object of this thread's heap whose class has no room in the array, or none yet: the
-// array grows, or its older half is returned to the slabs.
+// Frees an object of this heap for which its array has no room: that grows, or its older half goes.
 void cache_overflow(unsigned slot, void* p);
 
-// Reads the clock, and lays wires in all arrays when it is time. 0: no memory waits. For visits
-// that none of the other calls here see.
+// For other visits: reads the clock, and lays wires in all arrays in time. 0: no memory waits.
 std::uint64_t cache_tick();
 
 // Added to how often a null that lies on top may go one place up.
@@ -87,16 +85,14 @@ HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
 }
 
 // Doubles the part of the thread's budget that is reserved for something else than arrays, which
-// may have to make room. False: there is not enough, or there cannot be `least` bytes of it.
-// cache_release gives it up.
+// may have to make room. False: there cannot be `least` bytes of it. cache_release: gives it up.
 bool cache_reserve(std::size_t& reserved, std::size_t least);
 void cache_release(std::size_t& reserved);
 
 // Returns all the thread's arrays hold, its outbox and its shelf.
 void cache_flush_all();
 
-// The arrays leave the thread's cache, or come into it: a thread's state may be passed on to
-// another thread, which then has its heap too.
+// The arrays leave the thread's cache, or come into it: a state may go to another thread.
 void cache_put_away();
 void cache_take_out();
 

@@ -14,8 +14,7 @@ void states_remove(ThreadState* state);
 // for a thread whose end will be seen: the cache is gone with it.
 void states_show_mine();
 
-// Bytes of objects in the arrays and outboxes of all threads. Exact when the others are quiet; else
-// each may be wrong by what its cache can hold.
+// Bytes of objects in caches: exact while their threads are quiet, else off by what they can hold.
 std::size_t states_cached_bytes();
 
 // Guards the list, and who is shown.

@@ -1,5 +1,4 @@
-// What a heap can get from others before it takes new memory: slabs of parked heaps, and what waits
-// uncollected in the heaps of threads that sleep.
+// What a heap gets from others before it takes new memory: from those parked, and from sleepers.
 
 #include <algorithm>
 
@@ -89,8 +88,7 @@ void help(Heap* heap, unsigned c) {
     heap_drain_any(heap, most - heap_drain(heap, c, most));
     return leave(heap);
   }
-  // Its holder, or an owner that was interrupted inside, does what is to be done; others need not
-  // try for a while.
+  // Its holder, or an owner interrupted inside, does what is to be done; others can wait.
   heap->seen_at.store(static_cast<std::uint32_t>(os::coarse_milliseconds()),
                       std::memory_order_relaxed);
 }

@@ -1,5 +1,4 @@
-// Objects of other heaps, on their way home, gathered by word of a slab's bitmap so that one atomic
-// OR frees many.
+// Objects of other heaps, on their way home, by word of a slab's bitmap: one atomic OR frees many.
 #pragma once
 
 #include <bit>
@@ -57,8 +56,7 @@ HAK_INLINE Outbox::Parcel& place_for(Outbox& outbox, std::uintptr_t key) {
 }
 
 // Frees an object of another heap through the outbox. `id` is its region id. Cost: about 60
-// instructions, and two atomic operations for all objects of a parcel. True: it is time to look at
-// the clock, for a thread may live on frees alone.
+// instructions, and two atomic operations a parcel. True: it is time to look at the clock.
 HAK_INLINE bool outbox_add(Outbox& outbox, void* p, RegionId id) {
   const Outbox::Parcel object = parcel_of(p, id);
   Outbox::Parcel& place = place_for(outbox, object.key);

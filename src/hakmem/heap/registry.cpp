@@ -125,8 +125,7 @@ Heap* shared_heap_open() {
 void registry_park(Heap* heap) {
   // Sequentially consistent, as are the count of a push, the push and the pusher's look at the
   // flag, and the looks at count and lists when the door is left: the pusher finds the heap parked,
-  // or its push is found here. Who finds it parked and the door shut relies on the holder, who
-  // leaves it as that of a parked heap.
+  // or its push is found here. Who finds a parked heap's door shut relies on its holder's look.
   heap->parked.store(true, std::memory_order_seq_cst);
   leave(heap);
   config::delay_point();
@@ -151,8 +150,7 @@ std::size_t large_live_bytes() {
   return bytes;
 }
 
-// The order of locks: registry, doors by id, spans, metadata. Whoever holds a door takes another
-// one only by try_lock.
+// The order of locks: registry, doors by id, spans, metadata. A second door only by try_lock.
 void fork_prepare() {
   lock.lock();
   for_each_heap([](Heap* heap) { heap->door.lock(); });

@@ -1,7 +1,6 @@
 // All heaps by id, and those that nobody has.
 //
-// Ids below kFirstSharedHeap are threads' heaps, ids from there on are shared heaps: one comparison
-// of the region id tells them apart.
+// From kFirstSharedHeap on ids are shared heaps', below it threads': one comparison tells.
 #pragma once
 
 #include "hakmem/heap/heap.hpp"

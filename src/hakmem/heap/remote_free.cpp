@@ -21,13 +21,11 @@ Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   Descriptor* head = pending.load(std::memory_order_relaxed);
   do {
     slab->link.store(head, std::memory_order_relaxed);
-    // Release: who takes the list sees the link. Sequentially consistent, with the next load: see
-    // slab_change_owner.
+    // Release: who takes the list sees the link. Sequentially consistent: slab_change_owner.
   } while (!pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
                                           std::memory_order_relaxed));
   config::delay_point();
-  // A push that came too late, to a heap that nobody may ever visit again: later frees of the
-  // slab's new owner would wait behind it.
+  // A push too late, to a heap that nobody may visit again: later frees would wait behind it.
   if (HAK_LIKELY(slab->owner.load(std::memory_order_seq_cst) == owner)) return heap;
   help(heap, c);
   return nullptr;

@@ -18,14 +18,12 @@ namespace {
 constexpr std::size_t kStarts = 4096 / kCacheLine;
 constexpr std::size_t kMostStart = (kStarts - 1) * kCacheLine;
 
-// Up to here it may pay to copy what grows: into memory that is resident, which the pages of a new
-// mapping are not (copying costs a sixth of the page faults), or to where there is room, as such
-// memory is kept for a while when it is freed.
+// Up to here it may pay to copy what grows: into resident memory (copying costs a sixth of the page
+// faults), or to where there is room, as such memory is kept for a while when it is freed.
 constexpr std::size_t kMostCopied = (std::size_t{16} << 20) >> kRegionShift;
 constexpr std::size_t kRoom = (std::size_t{64} << 20) >> kRegionShift;
 
-// calloc gives back from this size on what is free, dirty and mostly not resident, and clears else:
-// what a program writes to needs its pages.
+// From here on calloc gives back what is dirty and mostly not resident; it clears all else.
 constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }

@@ -13,8 +13,7 @@ struct LargeObject {
   bool zero;  // the memory reads as zero
 };
 
-// `alignment` is a power of two up to kMaxAlignment. With `heap`, a shared heap, the object is
-// released with that heap at the latest.
+// `alignment`: a power of two up to kMaxAlignment. The object goes with the shared heap, if given.
 LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap = nullptr);
 
 // Frees all large objects of a shared heap that nobody uses any more.
@@ -23,8 +22,7 @@ void large_free_all(Heap* heap);
 // The id of `p`'s region is kRegionLarge. Ends the program when it is not the object's start.
 void large_free(void* p);
 
-// The same after the object was copied to another place, to grow: the thread does not keep the
-// span, so that it coalesces with those that the next steps leave.
+// The same after the object was copied, to grow: its span is to coalesce with the next steps'.
 void large_free_moved(void* p);
 
 // The bytes that may be used from `p` on.
@@ -34,8 +32,7 @@ std::size_t large_usable(const void* p);
 bool large_resize(void* p, std::size_t size);
 
 // Grows the object where large_resize could not, and gives it to `heap`. From 1 MiB on it moves by
-// page tables, or is copied to memory that waits to be used again. Null: it is for the caller to
-// copy it, and the object is as before.
+// page tables, or is copied to memory that waits. Null: it is as before, for the caller to copy.
 void* large_move(void* p, std::size_t size, Heap* heap);
 
 // Clears the first `bytes` bytes of an object that was just allocated.

@@ -108,8 +108,7 @@ bool move_works() {
   return works;
 }
 
-// The call would take the lock off all of the mapping that `p` lies in; only an advice that changes
-// nothing says whether there is one.
+// The call would unlock all of the mapping around `p`: an advice that changes nothing tells.
 bool is_locked(void* p) {
   calls.fetch_add(1, std::memory_order_relaxed);
   return madvise(p, page_size(), MADV_COLD) != 0;

@@ -11,8 +11,7 @@ namespace hakmem::os {
 // The size of a page in bytes, asked of the system, or what inject_page_size said.
 std::size_t page_size();
 
-// For tests: work as if pages had this size, a power of two not below the system's. Before any
-// other call. Other values are ignored.
+// For tests, before any other call: pages of this size, a power of two from the system's on.
 void inject_page_size(std::size_t bytes);
 
 // Takes address space without access. Null on failure.

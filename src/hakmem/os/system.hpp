@@ -9,8 +9,7 @@ namespace hakmem::os {
 // RLIMIT_AS in bytes, SIZE_MAX when there is none. It may fall while the program runs.
 std::size_t address_space_limit();
 
-// Whether the system promises no memory that it does not have (vm.overcommit_memory is 2), as the
-// first call found it.
+// Whether the system promises only memory it has (vm.overcommit_memory is 2), at the first call.
 bool strict_overcommit();
 
 // The least of memory.max and memory.high (v2) and memory.limit_in_bytes (v1, below `root`/memory)
@@ -19,8 +18,7 @@ bool strict_overcommit();
 std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
                                 const char* root = "/sys/fs/cgroup");
 
-// The bytes of address space that user programs can have here: 2^47 on x86-64, 2^39 to 2^52 on
-// aarch64, read off the address of the stack.
+// Bytes of address space: 2^47 on x86-64, 2^39 to 2^52 on aarch64, read off the stack's address.
 std::size_t address_space_size();
 
 // Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds).

@@ -17,12 +17,10 @@ namespace hakmem {
 [[nodiscard]] bool remote_return(Descriptor* slab, const SizeClass& k, unsigned word,
                                  std::uint64_t mask);
 
-// Takes the summary of a slab that was taken off a pending list; the slab is on no list any more.
-// The list's link must have been read before.
+// Takes the summary of a slab that is on no list any more, and whose link was read before.
 std::uint64_t remote_take_summary(Descriptor* slab);
 
-// Puts a summary back, for a slab that turned out to be another heap's. True: the caller must push
-// the slab on that heap's pending list.
+// Puts back a summary of another heap's slab. True: the caller must push it on that heap's list.
 [[nodiscard]] bool remote_put_back(Descriptor* slab, std::uint64_t summary);
 
 // Moves the objects of the words that `summary` names into the slab's own bitmap. The caller holds
