@@ -449,14 +449,14 @@ TEST(Shelf, ThreadsHandLargeObjectsOnAtAnyMoment) {
         for (unsigned seed = 1; seed <= kThreads; ++seed) {
           threads.emplace_back([&, seed] {
             attach();
-            ASSERT_TRUE(thread_take_heap());
+            EXPECT_TRUE(thread_take_heap());
             for (unsigned i = 0; i < 20000; ++i) {
               char* p = allocate((i * seed % 5 + 1) * kRegion);
-              ASSERT_NE(p, nullptr);
+              EXPECT_NE(p, nullptr);
               std::memcpy(p, &p, sizeof p);
               p = places[(i * 7 + seed) % places.size()].exchange(p);
               if (p == nullptr) continue;
-              ASSERT_EQ(std::memcmp(p, &p, sizeof p), 0);
+              EXPECT_EQ(std::memcmp(p, &p, sizeof p), 0);
               std::memset(p, 0, sizeof p);  // of two owners the second finds this
               large_free(p);
             }

@@ -1,5 +1,5 @@
 // Pointers that are not ours: memory that the next allocator in the program handed out, before us
-// or beside us. The next definition of the same function gets them; without one, one line.
+// or beside us. The same function's next definition gets them; without one the program ends.
 #pragma once
 
 #include <cstddef>

@@ -75,8 +75,9 @@ struct alignas(2 * kCacheLine) Descriptor {
     FreeState free;
   };
 
-  // -- everybody's line. `summary`, `link` and `bits` belong to the descriptor for ever: who frees
-  //    may touch them when the slab is gone, so only remote free (slab/remote.hpp) writes them.
+  // -- everybody's line. `summary`, `link` and `bits` are the descriptor's for ever: late freers
+  // may
+  //    touch them when it is no slab; only the protocol of slab/remote.hpp writes them.
   alignas(kCacheLine) std::atomic<std::uint32_t> owner;  // heap id; 0: no slab
   std::uint32_t start;         // offset of the first object from the first region, in bytes
   std::uint8_t arena_for_all;  // of a slab: as `arena`

@@ -5,7 +5,7 @@
 // what is known to be zero stays known. Dirty spans are used first; the ones that waited longest
 // are purged and become clean. All is O(log n) expected in free spans, O(regions) in ids.
 //
-// One lock protects it all, and the arenas. It is held for a walk of a tree, never while purging.
+// One lock protects it all, and the arenas: for a walk of a tree or an arena's growth, no purge.
 #pragma once
 
 #include "hakmem/arena/arena.hpp"

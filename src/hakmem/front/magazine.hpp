@@ -85,7 +85,7 @@ HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
 }
 
 // Doubles the part of the thread's budget that is reserved for something else than arrays, which
-// may have to make room. False: there cannot be `least` bytes of it. cache_release: gives it up.
+// may have to make room. False: no room now, or never `least` bytes. cache_release gives it up.
 bool cache_reserve(std::size_t& reserved, std::size_t least);
 void cache_release(std::size_t& reserved);
 

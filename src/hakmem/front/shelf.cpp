@@ -1,6 +1,7 @@
 #include "hakmem/front/shelf.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/config/options.hpp"
@@ -15,15 +16,16 @@ namespace {
 
 constexpr std::uint32_t kVisitsPerTick = 16;
 constexpr std::uint32_t kVisitsPerTidying = 64;  // of a full one
+constexpr unsigned kMostMoved = 16;              // of a length, at once
 // So much is worth that the thread comes to the slow door for it.
 constexpr std::size_t kWorthComing = std::size_t{1} << 20;
 
 // Shelves that hold something, or may: where there is none nobody reads the clock for them. A hint.
 constinit std::atomic<std::uint32_t> shelves{0};
 
-// What is passed on, a quarter of a cache's budget; under the states' lock. Emptied like the
-// others.
+// What is passed on, up to a cache's budget; under the states' lock. Emptied with others' shelves.
 constinit Shelf passed_on{};
+constinit std::atomic<std::uint32_t> passed_on_lengths{0};  // bit n: n regions are; a hint
 
 struct Inside {
   // Acquire: what whoever was here before did is seen. Release: and what is done now.
@@ -64,38 +66,40 @@ bool has_room(const Shelf& shelf, std::size_t bytes) {
   return bytes_on(shelf) + bytes <= shelf.most;
 }
 
-// All spans of a length that there is room for.
-void move(Shelf& from, std::size_t regions, Shelf& to) {
-  while (Descriptor* head = from.spans[regions]) {
-    if (!has_room(to, head->large.bytes)) return;
-    push(to, pop(from, regions));
+// Bit n: a span of n regions lies there.
+std::uint32_t lengths_on(const Shelf& shelf) {
+  std::uint32_t lengths = 0;
+  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
+    lengths |= std::uint32_t{shelf.spans[n] != nullptr} << n;
   }
+  return lengths;
 }
 
-bool wants(const Shelf& shelf, std::size_t regions) { return (shelf.wanted >> regions & 1) != 0; }
+// What there is room for, a few of each length: others wait for the lock.
+void move(Shelf& from, std::uint32_t lengths, Shelf& to) {
+  for (; lengths != 0; lengths &= lengths - 1) {
+    const unsigned n = lowest_bit(lengths);
+    for (unsigned i = 0; i < kMostMoved && from.spans[n] != nullptr; ++i) {
+      if (has_room(to, from.spans[n]->large.bytes)) push(to, pop(from, n));
+    }
+  }
+}
 
 void give_back_all_but(Shelf& shelf, std::uint32_t kept) {
   for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
     if ((kept >> n & 1) != 0) continue;
     while (Descriptor* head = pop(shelf, n)) large_span_free(head);
   }
-  shelf.wanted = 0;
+  shelf.wanted_before = std::exchange(shelf.wanted, 0);
   shelf.tidied_at = shelf.visits;
   if (bytes_on(shelf) != 0 || shelf.most == 0) return;
   shelves.fetch_sub(1, std::memory_order_relaxed);
   cache_release(shelf.most);
 }
 
-bool all_wanted(const Shelf& shelf) {
-  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
-    if (shelf.spans[n] != nullptr && !wants(shelf, n)) return false;
-  }
-  return true;
-}
-
 bool grow(Shelf& shelf, std::size_t bytes) {
   // Budgets are divided by the number of heaps: who has none would have one for itself.
-  if (!all_wanted(shelf) || !thread_take_heap()) return false;
+  if ((lengths_on(shelf) & ~shelf.wanted) != 0 || !thread_take_heap()) return false;
   const bool is_first = shelf.most == 0;
   if (!cache_reserve(shelf.most, bytes)) return false;
   if (is_first) {
@@ -105,26 +109,27 @@ bool grow(Shelf& shelf, std::size_t bytes) {
   return true;
 }
 
-// What is not wanted here, for other threads if there are any.
-void pass_on(Shelf& shelf) {
-  if (heap_count() - parked_count() < 2) return;
+// What was not wanted here of late, for other threads if there are any.
+void pass_on(Shelf& shelf, std::size_t bytes) {
+  const std::uint32_t unwanted = lengths_on(shelf) & ~(shelf.wanted | shelf.wanted_before);
+  if (unwanted == 0 || heap_count() - parked_count() < 2) return;
+  if (bytes_on(passed_on) + bytes > config::cache_budget()) return;
   const os::Locked locked(states_lock());
   passed_on.most = config::cache_budget();
-  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
-    if (!wants(shelf, n)) move(shelf, n, passed_on);
-  }
+  move(shelf, unwanted, passed_on);
+  passed_on_lengths.store(lengths_on(passed_on), std::memory_order_relaxed);
 }
 
-// And all that will be wanted next, so that few of the next objects come by here.
+// And more that will be wanted next, so that few of the next objects come by here.
 Descriptor* take_passed_on(Shelf& shelf, std::size_t regions, std::size_t longest) {
-  if (bytes_on(passed_on) == 0) return nullptr;
+  const std::uint32_t fitting = (2U << longest) - (1U << regions);
+  if ((passed_on_lengths.load(std::memory_order_relaxed) & fitting) == 0) return nullptr;
   if (!has_room(shelf, bytes_on(passed_on))) grow(shelf, 0);
   const os::Locked locked(states_lock());
   Descriptor* head = nullptr;
   for (std::size_t n = regions; n <= longest && head == nullptr; ++n) head = pop(passed_on, n);
-  for (std::size_t n = 1; n <= Shelf::kLongest; ++n) {
-    if (wants(shelf, n)) move(passed_on, n, shelf);
-  }
+  move(passed_on, shelf.wanted | shelf.wanted_before, shelf);
+  passed_on_lengths.store(lengths_on(passed_on), std::memory_order_relaxed);
   return head;
 }
 
@@ -132,7 +137,7 @@ Descriptor* take_passed_on(Shelf& shelf, std::size_t regions, std::size_t longes
 HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
   if (config::limit() != 0 || config::purge_delay() == 0) return false;
   if (!grow(shelf, bytes)) {
-    if (!all_wanted(shelf)) pass_on(shelf);
+    pass_on(shelf, bytes);
     if (shelf.visits - shelf.tidied_at >= kVisitsPerTidying) give_back_all_but(shelf, shelf.wanted);
   }
   return has_room(shelf, bytes);
@@ -140,8 +145,7 @@ HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
 
 // ---- others' shelves ---------------------------------------------------------------------------
 
-// Empties the shelves for which `due(shelf)` is true. The caller holds the states' lock; it is let
-// go before the spans are given back: that takes time.
+// Empties the shelves that are due. Called with the states' lock, let go before spans go back.
 template <typename Due>
 void empty_where(Due due) {
   Descriptor* taken = nullptr;
@@ -154,6 +158,7 @@ void empty_where(Due due) {
     }
   };
   empty(passed_on);
+  passed_on_lengths.store(0, std::memory_order_relaxed);
   for (ThreadState* state = states_first(); state != nullptr; state = state->next) {
     if (bytes_on(state->shelf) == 0) continue;
     const Inside inside(state->shelf);
@@ -215,7 +220,7 @@ std::uint64_t shelf_tick(Shelf& shelf) {
     }
   }
   shelves_tick(now);
-  return bytes_on(shelf) >= kWorthComing ? now : tick;
+  return bytes_on(shelf) + bytes_on(passed_on) >= kWorthComing ? now : tick;
 }
 
 std::size_t shelf_passed_on_bytes() { return bytes_on(passed_on); }
@@ -232,7 +237,6 @@ void shelf_clear(Shelf& shelf) {
 }
 
 void shelves_tick(std::uint64_t now) {
-  // Two may come at once, and one of them finds the lock held.
   static constinit std::atomic<std::uint64_t> looked_at{0};
   if (shelves.load(std::memory_order_relaxed) == 0 && bytes_on(passed_on) == 0) return;
   if (now - looked_at.load(std::memory_order_relaxed) < config::purge_delay()) return;

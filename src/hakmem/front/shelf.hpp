@@ -12,8 +12,7 @@
 
 namespace hakmem {
 
-// A span on the shelf looks like a large object in everything but its id, kRegionFreed, and counts
-// as a live one (heap/registry.hpp) that is cached.
+// A span on the shelf counts as a live large object that is cached; but its id is kRegionFreed.
 struct Shelf {
   static constexpr std::size_t kLongest = 16;  // regions
 
@@ -24,10 +23,11 @@ struct Shelf {
   std::atomic<std::size_t> bytes;   // of the objects that they were; a hint for others: relaxed
   std::uint64_t looked_at;          // by shelf_tick, in coarse milliseconds
 
-  std::size_t most;         // bytes there may be; part of the thread's budget
-  std::uint32_t wanted;     // bit n: n regions were, since the last tidying
-  std::uint32_t visits;     // large objects allocated and freed
-  std::uint32_t tidied_at;  // visits then
+  std::size_t most;             // bytes there may be; part of the thread's budget
+  std::uint32_t wanted;         // bit n: n regions were, since the last tidying
+  std::uint32_t wanted_before;  // in the time before that
+  std::uint32_t visits;         // large objects allocated and freed
+  std::uint32_t tidied_at;      // visits then
 };
 
 // For each large object that is allocated or freed: now and then helps other heaps and ticks.
@@ -49,7 +49,7 @@ std::size_t shelf_passed_on_bytes();
 // Gives back all of it.
 void shelf_clear(Shelf& shelf);
 
-// Empties the shelves of threads that have not ticked for two purge delays; or of all threads.
+// Empties shelves not ticked for two purge delays; or all. Both: and what is passed on.
 void shelves_tick(std::uint64_t now);
 void shelves_clear();
 

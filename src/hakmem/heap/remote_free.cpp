@@ -21,7 +21,7 @@ Heap* deliver(Descriptor* slab, std::uint32_t owner, unsigned c) {
   Descriptor* head = pending.load(std::memory_order_relaxed);
   do {
     slab->link.store(head, std::memory_order_relaxed);
-    // Release: who takes the list sees the link. Sequentially consistent: slab_change_owner.
+    // Release: the link is seen. Sequentially consistent with the next load: slab_change_owner.
   } while (!pending.compare_exchange_weak(head, slab, std::memory_order_seq_cst,
                                           std::memory_order_relaxed));
   config::delay_point();

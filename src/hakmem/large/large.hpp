@@ -13,7 +13,7 @@ struct LargeObject {
   bool zero;  // the memory reads as zero
 };
 
-// `alignment`: a power of two up to kMaxAlignment. The object goes with the shared heap, if given.
+// `alignment`: a power of two to kMaxAlignment. Released with `heap`, a shared one, at the latest.
 LargeObject large_allocate(std::size_t size, std::size_t alignment, Heap* heap = nullptr);
 
 // Frees all large objects of a shared heap that nobody uses any more.

@@ -3,7 +3,6 @@
 // A page may go when every object that touches it is free, by the slab's own bitmap, or was never
 // handed out. Objects in caches, in outboxes and in remote words count as live: their bits are not
 // set. A page stays marked until an object on it is handed out again; refill prefers others.
-//
 // All functions: the caller holds the door of the slab's heap.
 #pragma once
 

@@ -1,6 +1,5 @@
 // Slabs: spans cut into objects of one size class, with bitmaps kept outside the memory they
 // describe. A set bit is a free object; nothing is ever written into free memory.
-//
 // Everything here is called by who holds the door of the slab's heap, if nothing else is said.
 #pragma once
 
