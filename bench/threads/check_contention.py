@@ -15,7 +15,7 @@ THREADS = 8
 # Calls of an operation, at least, where that is more than one.
 CALLS = {"web-server": 200, "short-lived": 2}
 # Where more than one may: a quarter of these are large objects, of which threads pass on a few at a
-# time, and all that is too much goes to the arena (12 with two threads, 48 with eight).
+# time, and all that is too much goes to the arena (14 with two threads, 42 with eight).
 MOST = {"buffers": 150}
 LINE = "contended acquisitions: "
 
