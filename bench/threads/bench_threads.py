@@ -10,8 +10,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import allocators as allocator_list  # noqa: E402
 
 LOCKSTEP = os.path.join(allocator_list.BUILD, "threads_lockstep")
-WORKLOADS = ("larson", "pairs", "1to3", "3to1", "buffers", "migrating", "short-lived", "cache-scratch",
-             "cache-thrash", "mixed", "web-server")
+WORKLOADS = ("larson", "pairs", "1to3", "3to1", "buffers", "migrating", "short-lived",
+             "cache-scratch", "cache-thrash", "mixed", "web-server")
 QUANTILES = ("p50", "p99", "p99.9", "p99.99")
 
 

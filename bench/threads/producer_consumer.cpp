@@ -19,12 +19,9 @@ struct SmallObjects {
   static void fill(void* /*object*/, std::uint32_t /*size*/) {}
 };
 
-// Small ones more often.
 struct Buffers {
   static constexpr std::uint32_t kInFlight = 256;
-  static std::uint32_t size(Random& random) {
-    return random.between(1024, 2048U << random.below(9));
-  }
+  static std::uint32_t size(Random& random) { return random.buffer_size(9); }
   // A byte of each page: so all of it becomes memory, and time is still the allocator's.
   static void fill(void* object, std::uint32_t size) {
     for (std::uint32_t i = kPage; i < size; i += kPage) static_cast<volatile char*>(object)[i] = 1;

@@ -27,6 +27,11 @@ class Random {
     return low + below(high - low + 1);
   }
 
+  // Of a buffer: 1 KiB to that, doubled so often; small ones more often.
+  std::uint32_t buffer_size(std::uint32_t doublings) {
+    return between(1024, 2048U << below(doublings));
+  }
+
  private:
   std::uint32_t state_;
 };

@@ -47,10 +47,10 @@ struct Desk {
 
 Desk& desk_of(Member& member) { return *static_cast<Desk*>(member.state); }
 
-// 1 to 64 KiB, small ones more often.
+// 1 to 64 KiB.
 template <class Calls>
 Buffer make_buffer(Member& member) {
-  const std::uint32_t size = member.random.between(1024, 2048U << member.random.below(6));
+  const std::uint32_t size = member.random.buffer_size(6);
   auto* bytes = static_cast<unsigned char*>(make_object<Calls>(member, size));
   std::memset(bytes + sizeof(std::uint64_t), static_cast<int>(size & 0xff),
               size - sizeof(std::uint64_t));

@@ -79,9 +79,10 @@ TEST(Pending, FewSlabsOfLargeObjectsWaitForTheirOwnClass) {
       const Flooded flooded(c, slabs, {});
       ASSERT_EQ(refill(flooded.heap, c + 1, 1).size(), 1u);
       EXPECT_EQ(flooded.counters.collects, slabs < 32 ? 0 : kDrainBeforeGrowth);
+      if (slabs == 32) return;  // half of them are empty, and gone
       const std::uint64_t carved = flooded.counters.carved;
       for (unsigned i = 0; i < slabs; ++i) ASSERT_EQ(refill(flooded.heap, c, 1).size(), 1u);
-      EXPECT_EQ(flooded.counters.carved, slabs < 32 ? carved : flooded.counters.carved);
+      EXPECT_EQ(flooded.counters.carved, carved);
     });
   }
 }

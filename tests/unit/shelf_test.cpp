@@ -2,12 +2,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <set>
 #include <thread>
 #include <vector>
 
 #include "front_support.hpp"
-#include "hakmem/front/states.hpp"
 #include "hakmem/heap/shared.hpp"
 #include "hakmem/large/large.hpp"
 
@@ -16,7 +14,6 @@ namespace {
 
 constexpr std::size_t kRegion = kRegionBytes;
 const Environment kBudget = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "1000000"}};
-const Environment kShortDelay = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "20"}};
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // half of that
 
 char* allocate(std::size_t size, std::size_t alignment = 16) {
@@ -142,81 +139,6 @@ TEST(Shelf, OfThreadsThatOnlyFreeItStaysSmallAndIsEmptiedNowAndThen) {
       kBudget);
 }
 
-// Frees them in another thread, which ends.
-std::set<char*> hand_over(unsigned count, std::size_t size) {
-  std::set<char*> objects;
-  while (objects.size() < count) objects.insert(allocate(size));
-  std::thread([&] {
-    attach();
-    for (char* p : objects) large_free(p);
-    EXPECT_NE(shelf_passed_on_bytes(), 0u);
-    thread_end();
-  }).join();
-  return objects;
-}
-
-TEST(Shelf, WhatAThreadDoesNotWantIsPassedOn) {
-  in_child(
-      [] {
-        attach();
-        ASSERT_TRUE(thread_take_heap());
-        const std::set<char*> objects = hand_over(100, 2 * kRegion);
-        constexpr std::size_t kPassedOn = kMostBytes * 2;  // the budget
-        ASSERT_EQ(shelf_passed_on_bytes(), kPassedOn);
-        EXPECT_EQ(large_live_bytes(), kPassedOn);
-        EXPECT_EQ(states_cached_bytes(), kPassedOn);
-        const std::size_t used = span_statistics().used;
-        std::set<char*> again;
-        while (again.size() < kPassedOn / (2 * kRegion)) {
-          char* p = allocate(2 * kRegion);
-          ASSERT_TRUE(objects.count(p) == 1 && again.insert(p).second);
-          ASSERT_EQ(region_id_of(p), kRegionLarge);
-          ASSERT_EQ(shelf_passed_on_bytes() + shelf().bytes + again.size() * 2 * kRegion,
-                    kPassedOn);
-        }
-        EXPECT_GT(shelf().most, 0u);  // it took many at a time
-        EXPECT_EQ(span_statistics().used, used);
-      },
-      kBudget);
-}
-
-TEST(Shelf, WhatIsPassedOnIsFoundByItsLength) {
-  in_child(
-      [] {
-        attach();
-        ASSERT_TRUE(thread_take_heap());
-        hand_over(20, 5 * kRegion);
-        shelf().wanted = 0;
-        const std::size_t bytes = shelf_passed_on_bytes();
-        ASSERT_NE(bytes, 0u);
-        allocate(3 * kRegion);
-        EXPECT_EQ(shelf_passed_on_bytes(), bytes);
-        const std::size_t used = span_statistics().used;
-        EXPECT_EQ(large_usable(allocate(4 * kRegion)), 5 * kRegion);
-        EXPECT_EQ(span_statistics().used, used);
-      },
-      kBudget);
-}
-
-TEST(Shelf, WhatIsPassedOnGoesBackInTimeAndAtOnceWhereItMust) {
-  for (const bool at_once : {false, true}) {
-    in_child(
-        [at_once] {
-          attach();
-          ASSERT_TRUE(thread_take_heap());
-          hand_over(40, 3 * kRegion);
-          ASSERT_NE(shelf_passed_on_bytes(), 0u);
-          for (int i = 0; i < 100000 && shelf_passed_on_bytes() != 0; ++i) {
-            at_once ? shelves_clear() : static_cast<void>(shelf_tick(shelf()));
-            std::this_thread::sleep_for(std::chrono::microseconds(100));
-          }
-          EXPECT_EQ(span_statistics().used, 0u);
-          EXPECT_EQ(large_live_bytes(), 0u);
-        },
-        at_once ? kBudget : kShortDelay);
-  }
-}
-
 TEST(Shelf, NothingLongAndNothingWithoutABudget) {
   in_child(
       [] {
@@ -275,6 +197,8 @@ void put_spans() {
   large_free(b);
   EXPECT_EQ(regions_on_shelf(), 5u);
 }
+
+const Environment kShortDelay = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "20"}};
 
 TEST(Shelf, WhatNobodyWantsGoesAfterAPurgeDelay) {
   in_child(
@@ -432,48 +356,6 @@ TEST(Shelf, MayBeEmptiedAtAnyMoment) {
         }
         while (working != 0) shelves_clear();
         for (std::thread& thread : threads) thread.join();
-        EXPECT_EQ(span_statistics().used, 0u);
-        EXPECT_EQ(large_live_bytes(), 0u);
-      },
-      kBudget);
-}
-
-TEST(Shelf, ThreadsHandLargeObjectsOnAtAnyMoment) {
-  in_child(
-      [] {
-        constexpr unsigned kThreads = 3;
-        std::atomic<unsigned> working{kThreads};
-        std::vector<std::atomic<char*>> places(50);
-        attach();
-        std::vector<std::thread> threads;
-        for (unsigned seed = 1; seed <= kThreads; ++seed) {
-          threads.emplace_back([&, seed] {
-            attach();
-            EXPECT_TRUE(thread_take_heap());
-            for (unsigned i = 0; i < 20000; ++i) {
-              char* p = allocate((i * seed % 5 + 1) * kRegion);
-              EXPECT_NE(p, nullptr);
-              std::memcpy(p, &p, sizeof p);
-              p = places[(i * 7 + seed) % places.size()].exchange(p);
-              if (p == nullptr) continue;
-              EXPECT_EQ(std::memcmp(p, &p, sizeof p), 0);
-              std::memset(p, 0, sizeof p);  // of two owners the second finds this
-              large_free(p);
-            }
-            --working;
-            thread_end();
-          });
-        }
-        while (working != 0) {
-          shelves_clear();
-          std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
-        for (std::thread& thread : threads) thread.join();
-        for (std::atomic<char*>& place : places) {
-          if (place != nullptr) large_free(place);
-        }
-        cache_flush_all();
-        shelves_clear();
         EXPECT_EQ(span_statistics().used, 0u);
         EXPECT_EQ(large_live_bytes(), 0u);
       },

@@ -40,7 +40,7 @@ void tidy() {
   for (;;) {
     os::pause_microseconds(static_cast<unsigned>(pause * 1000));
     // A process that rests is woken less and less.
-    if (memory_waits()) {
+    if (memory_waits() || shelf_passed_on_bytes() != 0) {
       pause = shortest;
       quiet = 0;
     } else {

@@ -90,10 +90,11 @@ inline Arena* arena_of(const void* p) {
 
 inline Arena& arena_of(const Descriptor* d) { return arenas[d->arena]; }
 
-inline std::size_t region_of(const Descriptor* d) {
-  return static_cast<std::size_t>(
-      d - reinterpret_cast<const Descriptor*>(arenas[d->arena].descriptors.base));
+inline std::size_t region_of(const Descriptor* d, const Arena& arena) {
+  return static_cast<std::size_t>(d - arena.descriptor(0));
 }
+
+inline std::size_t region_of(const Descriptor* d) { return region_of(d, arena_of(d)); }
 
 inline char* memory_of(const Descriptor* d) {
   return arenas[d->arena].base + (region_of(d) << kRegionShift);

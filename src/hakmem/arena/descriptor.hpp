@@ -76,8 +76,7 @@ struct alignas(2 * kCacheLine) Descriptor {
   };
 
   // -- everybody's line. `summary`, `link` and `bits` are the descriptor's for ever: late freers
-  // may
-  //    touch them when it is no slab; only the protocol of slab/remote.hpp writes them.
+  //    may touch them when it is no slab; only the protocol of slab/remote.hpp writes them.
   alignas(kCacheLine) std::atomic<std::uint32_t> owner;  // heap id; 0: no slab
   std::uint32_t start;         // offset of the first object from the first region, in bytes
   std::uint8_t arena_for_all;  // of a slab: as `arena`

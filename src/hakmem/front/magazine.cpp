@@ -209,7 +209,7 @@ bool grow(Magazine& m, unsigned slot) {
   return make_room(more, capacity * size, most) && resize(m, slot, capacity);
 }
 
-// A class without a visit that holds as much as at the last look gives half back, then of its room.
+// A class without a visit that holds as much as at the last look halves that, and later its places.
 void look_at(unsigned c) {
   const unsigned slot = slot_of_class(c);
   Magazine& m = magazine_of(slot);

@@ -20,7 +20,7 @@ constexpr unsigned kMostMoved = 16;              // of a length, at once
 // So much is worth that the thread comes to the slow door for it.
 constexpr std::size_t kWorthComing = std::size_t{1} << 20;
 
-// Shelves that hold something, or may: where there is none nobody reads the clock for them. A hint.
+// Shelves that hold something, or may. A hint.
 constinit std::atomic<std::uint32_t> shelves{0};
 
 // What is passed on, up to a cache's budget; under the states' lock. Emptied with others' shelves.
@@ -46,6 +46,9 @@ void set_id(const Descriptor* head, RegionId id) {
   arena_of(head).id(region_of(head)).store(id, std::memory_order_relaxed);
 }
 
+// Neither a shelf nor what is passed on holds anything: nobody needs the clock for them. A hint.
+bool all_empty() { return shelves.load(std::memory_order_relaxed) + bytes_on(passed_on) == 0; }
+
 // From here on to the next comment the caller is inside.
 
 void push(Shelf& shelf, Descriptor* head) {
@@ -62,10 +65,6 @@ Descriptor* pop(Shelf& shelf, std::size_t regions) {
   return head;
 }
 
-bool has_room(const Shelf& shelf, std::size_t bytes) {
-  return bytes_on(shelf) + bytes <= shelf.most;
-}
-
 // Bit n: a span of n regions lies there.
 std::uint32_t lengths_on(const Shelf& shelf) {
   std::uint32_t lengths = 0;
@@ -75,12 +74,13 @@ std::uint32_t lengths_on(const Shelf& shelf) {
   return lengths;
 }
 
-// What there is room for, a few of each length: others wait for the lock.
-void move(Shelf& from, std::uint32_t lengths, Shelf& to) {
+// A few of each length, while there are less than `most` bytes: others wait for the lock.
+void move(Shelf& from, std::uint32_t lengths, Shelf& to, std::size_t most) {
   for (; lengths != 0; lengths &= lengths - 1) {
     const unsigned n = lowest_bit(lengths);
     for (unsigned i = 0; i < kMostMoved && from.spans[n] != nullptr; ++i) {
-      if (has_room(to, from.spans[n]->large.bytes)) push(to, pop(from, n));
+      if (bytes_on(to) + from.spans[n]->large.bytes > most) break;
+      push(to, pop(from, n));
     }
   }
 }
@@ -115,8 +115,7 @@ void pass_on(Shelf& shelf, std::size_t bytes) {
   if (unwanted == 0 || heap_count() - parked_count() < 2) return;
   if (bytes_on(passed_on) + bytes > config::cache_budget()) return;
   const os::Locked locked(states_lock());
-  passed_on.most = config::cache_budget();
-  move(shelf, unwanted, passed_on);
+  move(shelf, unwanted, passed_on, config::cache_budget());
   passed_on_lengths.store(lengths_on(passed_on), std::memory_order_relaxed);
 }
 
@@ -124,11 +123,11 @@ void pass_on(Shelf& shelf, std::size_t bytes) {
 Descriptor* take_passed_on(Shelf& shelf, std::size_t regions, std::size_t longest) {
   const std::uint32_t fitting = (2U << longest) - (1U << regions);
   if ((passed_on_lengths.load(std::memory_order_relaxed) & fitting) == 0) return nullptr;
-  if (!has_room(shelf, bytes_on(passed_on))) grow(shelf, 0);
+  if (bytes_on(shelf) + bytes_on(passed_on) > shelf.most) grow(shelf, 0);
   const os::Locked locked(states_lock());
   Descriptor* head = nullptr;
   for (std::size_t n = regions; n <= longest && head == nullptr; ++n) head = pop(passed_on, n);
-  move(passed_on, shelf.wanted | shelf.wanted_before, shelf);
+  move(passed_on, shelf.wanted | shelf.wanted_before, shelf, shelf.most);
   passed_on_lengths.store(lengths_on(passed_on), std::memory_order_relaxed);
   return head;
 }
@@ -140,7 +139,7 @@ HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
     pass_on(shelf, bytes);
     if (shelf.visits - shelf.tidied_at >= kVisitsPerTidying) give_back_all_but(shelf, shelf.wanted);
   }
-  return has_room(shelf, bytes);
+  return bytes_on(shelf) + bytes <= shelf.most;
 }
 
 // ---- others' shelves ---------------------------------------------------------------------------
@@ -203,7 +202,7 @@ bool shelf_put(Shelf& shelf, Descriptor* head) {
   const Inside inside(shelf);
   if (!inside.entered) return false;
   const std::size_t bytes = head->large.bytes;
-  if (HAK_UNLIKELY(!has_room(shelf, bytes)) && !make_room(shelf, bytes)) return false;
+  if (HAK_UNLIKELY(bytes_on(shelf) + bytes > shelf.most) && !make_room(shelf, bytes)) return false;
   set_id(head, kRegionFreed);
   push(shelf, head);
   return true;
@@ -211,7 +210,7 @@ bool shelf_put(Shelf& shelf, Descriptor* head) {
 
 std::uint64_t shelf_tick(Shelf& shelf) {
   const std::uint64_t tick = memory_tick();
-  if (shelves.load(std::memory_order_relaxed) == 0 && bytes_on(passed_on) == 0) return tick;
+  if (all_empty()) return tick;
   const std::uint64_t now = tick != 0 ? tick : os::coarse_milliseconds();
   if (shelf.most != 0 && now - shelf.looked_at >= config::purge_delay()) {
     if (const Inside inside(shelf); inside.entered) {
@@ -237,8 +236,9 @@ void shelf_clear(Shelf& shelf) {
 }
 
 void shelves_tick(std::uint64_t now) {
+  // Two may come at once, and one of them finds the lock held.
   static constinit std::atomic<std::uint64_t> looked_at{0};
-  if (shelves.load(std::memory_order_relaxed) == 0 && bytes_on(passed_on) == 0) return;
+  if (all_empty()) return;
   if (now - looked_at.load(std::memory_order_relaxed) < config::purge_delay()) return;
   if (!states_lock().try_lock()) return;
   looked_at.store(now, std::memory_order_relaxed);

@@ -54,8 +54,8 @@ class Pages {
   Range objects_on(unsigned page, unsigned limit) const {
     const std::size_t begin = bytes(page);
     const std::size_t end = bytes(page + 1);
-    if (end <= slab_->start) return {0, 0};
-    const unsigned first = begin <= slab_->start ? 0 : index_at(begin);
+    if (end <= slab_start(slab_)) return {0, 0};
+    const unsigned first = begin <= slab_start(slab_) ? 0 : index_at(begin);
     return {std::min(first, limit), std::min(index_at(end - 1) + 1, limit)};
   }
 
@@ -67,8 +67,8 @@ class Pages {
 
   // The pages that the objects touch, of which there is at least one.
   Range pages_of(Range objects) const {
-    const std::size_t begin = slab_->start + std::size_t{objects.first} * k_.size;
-    const std::size_t last = slab_->start + std::size_t{objects.end} * k_.size - 1;
+    const std::size_t begin = slab_start(slab_) + std::size_t{objects.first} * k_.size;
+    const std::size_t last = slab_start(slab_) + std::size_t{objects.end} * k_.size - 1;
     return {static_cast<unsigned>(begin >> shift_), static_cast<unsigned>(last >> shift_) + 1};
   }
 
@@ -87,7 +87,7 @@ class Pages {
 
  private:
   unsigned index_at(std::size_t offset) const {
-    return static_cast<unsigned>((offset - slab_->start) * k_.reciprocal >> kReciprocalShift);
+    return static_cast<unsigned>((offset - slab_start(slab_)) * k_.reciprocal >> kReciprocalShift);
   }
   std::uint16_t& marks(unsigned page) const { return slab_[page >> region_shift_].slab.given; }
   std::uint16_t bit(unsigned page) const {
@@ -157,7 +157,7 @@ unsigned slab_take_beside_holes(Descriptor* slab, void** end, unsigned count) {
   const SizeClass& k = class_of(slab);
   Pages pages(slab);
   LocalBits bits(slab);
-  char* first = memory_of(slab) + slab->start;
+  char* first = memory_of(slab) + slab_start(slab);
   unsigned taken = 0;
   for (const bool from_holes : {false, true}) {
     if (from_holes && taken < count && !can_refill(pages)) break;

@@ -12,8 +12,7 @@ std::atomic<std::uint64_t>& remote_word(Descriptor* slab, const SizeClass& k, un
   const bool halved = k.words <= kHalfOfWords;
   const GrowingArray& array = halved ? arena.local_bits : arena.remote_bits;
   auto* outside = reinterpret_cast<std::atomic<std::uint64_t>*>(array.base);
-  const std::size_t region = slab - reinterpret_cast<const Descriptor*>(arena.descriptors.base);
-  return outside[region * kMaxWords + (halved ? kHalfOfWords : 0) + w];
+  return outside[region_of(slab, arena) * kMaxWords + (halved ? kHalfOfWords : 0) + w];
 }
 
 }  // namespace
