@@ -16,7 +16,6 @@
 
 namespace {
 
-constexpr std::size_t kMiB = 1u << 20;
 const std::vector<std::size_t> kSizes = sizes::around_class_borders(kMiB);
 
 hak_heap_stats_t stats_of(hak_heap_t* heap) {

@@ -14,8 +14,6 @@
 
 namespace {
 
-constexpr std::size_t kMiB = 1u << 20;
-
 std::size_t resident_bytes() {
   std::size_t pages = 0;
   std::FILE* const f = std::fopen("/proc/self/statm", "r");

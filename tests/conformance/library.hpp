@@ -12,6 +12,8 @@ void free_sized(void* p, std::size_t size) noexcept;
 void free_aligned_sized(void* p, std::size_t alignment, std::size_t size) noexcept;
 }
 
+inline constexpr std::size_t kMiB = 1u << 20;
+
 inline bool aligned_to(const void* p, std::size_t alignment) {
   return (reinterpret_cast<std::uintptr_t>(p) & (alignment - 1)) == 0;
 }

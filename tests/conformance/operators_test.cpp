@@ -14,7 +14,7 @@
 namespace {
 
 constexpr std::align_val_t kAlign{256};
-constexpr std::size_t kImpossible = static_cast<std::size_t>(PTRDIFF_MAX);
+constexpr std::size_t kTooMuch = static_cast<std::size_t>(PTRDIFF_MAX);
 
 // A form of new, whether it takes an alignment and whether it throws.
 struct New {
@@ -106,7 +106,7 @@ TEST(Operators, FailureThrowsOrReturnsNull) {
     bool caught = false;
     void* p = nullptr;
     try {
-      p = allocate.call(opaque(kImpossible));
+      p = allocate.call(opaque(kTooMuch));
     } catch (const std::bad_alloc& error) {
       caught = std::string(error.what()) == "std::bad_alloc";
     }
@@ -125,7 +125,7 @@ TEST(Operators, NewHandlerIsCalledUntilItGivesUp) {
     handler_calls = 0;
     bool caught = false;
     try {
-      EXPECT_EQ(allocate.call(opaque(kImpossible)), nullptr);
+      EXPECT_EQ(allocate.call(opaque(kTooMuch)), nullptr);
     } catch (const std::bad_alloc&) {
       caught = true;
     }
@@ -141,7 +141,7 @@ TEST(Operators, WhatTheNewHandlerThrowsIsPassedOn) {
   for (const New& allocate : kNews) {
     bool caught = false;
     try {
-      EXPECT_EQ(allocate.call(opaque(kImpossible)), nullptr);
+      EXPECT_EQ(allocate.call(opaque(kTooMuch)), nullptr);
     } catch (const Special&) {
       caught = true;
     }

@@ -38,8 +38,8 @@
  *   own objects or that of foreign ones (the region id read is old), a parked heap may be somebody's
  *   again when it is adopted from.
  *
- * A mutation, -DMUTATE_..., breaks the protocol on purpose; -DREACH=... asserts that a point is never
- * reached. Both must be found wrong, or the model proves nothing.
+ * A mutation, -DMUTATE_..., breaks the protocol on purpose, and must be found; each point that says
+ * `here` must be reached. Else the model proves nothing.
  */
 
 #include "state.pml"

@@ -25,10 +25,8 @@
 #define ADOPTED_ON  14  /* a slab was adopted a second time */
 #define CLOSED      15  /* a shared heap was closed while frees waited elsewhere */
 #define LATE_PASSED 16  /* a drainer passed a slab on to a heap that had lost it, and noticed */
-#ifndef REACH
-#define REACH 0
-#endif
-#define here(point) assert(point != REACH)
+byte nowhere;
+#define here(point) assert(nowhere != point)  /* it holds; spin says which were not reached */
 
 /* What a worker is draining for. */
 #define MALLOC 1

@@ -37,11 +37,13 @@ inline bool holds(const void* p, std::size_t size, std::uint64_t seed) {
   return difference == 0 && std::memcmp(bytes + words * 8, &last, size % 8) == 0;
 }
 
-inline bool is_zero(const void* p, std::size_t size) {
+// Compares each byte with the next: at the speed of memcmp, also where loops are instrumented.
+inline bool all_are(const void* p, std::size_t size, int value) {
   const auto* bytes = static_cast<const unsigned char*>(p);
-  unsigned char sum = 0;
-  for (std::size_t i = 0; i < size; ++i) sum |= bytes[i];
-  return sum == 0;
+  return size == 0 || (bytes[0] == static_cast<unsigned char>(value) &&
+                       std::memcmp(bytes, bytes + 1, size - 1) == 0);
 }
+
+inline bool is_zero(const void* p, std::size_t size) { return all_are(p, size, 0); }
 
 }  // namespace pattern

@@ -48,16 +48,15 @@ g++ -std=c++17 -o "$work/with_core_pc" "$consumer/consumer.cpp" "$consumer/new_d
   $(pkg-config --cflags --libs hakmem-core)
 expect "malloc from libc.so.6, new from with_core_pc" "$work/with_core_pc"
 
-# Any compiler, any standard, with all warnings, and without exceptions and RTTI.
+# Any compiler, any standard, with all warnings, with and without exceptions and RTTI.
 strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only
   "-I$(pkg-config --variable=includedir hakmem)")
-for standard in 17 20; do
-  for compiler in g++ clang++; do
-    for source in consumer.cpp new_delete.cpp; do
-      "$compiler" "-std=c++$standard" "${strict[@]}" "$consumer/$source"
-      "$compiler" "-std=c++$standard" "${strict[@]}" -fno-exceptions -fno-rtti "$consumer/$source"
-    done
-  done
+without=(-fno-exceptions -fno-rtti)
+for source in consumer.cpp new_delete.cpp; do
+  g++ -std=c++17 "${strict[@]}" "$consumer/$source"
+  g++ -std=c++20 "${strict[@]}" "${without[@]}" "$consumer/$source"
+  clang++ -std=c++17 "${strict[@]}" "${without[@]}" "$consumer/$source"
+  clang++ -std=c++20 "${strict[@]}" "$consumer/$source"
 done
 for standard in c99 c11 c17; do
   for compiler in gcc clang; do "$compiler" "-std=$standard" "${strict[@]}" "$consumer/header.c"; done

@@ -17,6 +17,7 @@
 #include "hakmem/config/options.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/os/memory.hpp"
+#include "support/pattern.hpp"
 #include "support/share.hpp"
 
 namespace hakmem {
@@ -137,12 +138,11 @@ TEST(Apart, WhatItLeavesIsClean) {
     EXPECT_EQ(span_statistics().purges, purges);  // else it was copied
 #endif
     if (span_statistics().purges == purges && span_statistics().dirty == 0) {
-      EXPECT_TRUE(
-          std::all_of(before, before + 4 * kMiB - kRegionBytes, [](char c) { return c == 0; }));
+      EXPECT_TRUE(pattern::is_zero(before, 4 * kMiB - kRegionBytes));
     }
     auto* again = static_cast<char*>(hak_calloc(1, 4 * kMiB));
     EXPECT_EQ(address_of(again) / kRegionBytes, address_of(before) / kRegionBytes);
-    EXPECT_TRUE(std::all_of(again, again + 4 * kMiB, [](char c) { return c == 0; }));
+    EXPECT_TRUE(pattern::is_zero(again, 4 * kMiB));
     for (void* p : {static_cast<void*>(o.p), wall, static_cast<void*>(again)}) hak_free(p);
     hak_collect(true);
     EXPECT_EQ(span_statistics().used, 0u);
@@ -257,7 +257,7 @@ void resize_at_random(unsigned seed, int steps, bool may_fail) {
         ASSERT_TRUE(may_fail);
         o = make(1000, random());
       } else {
-        ASSERT_TRUE(std::all_of(o.p, o.p + o.size, [](char c) { return c == 0; }));
+        ASSERT_TRUE(pattern::is_zero(o.p, o.size));
       }
       o.write();
     }
@@ -283,7 +283,7 @@ void expect_nothing_left() {
 TEST(ApartRandom, ContentIsKept) {
   for (unsigned seed = 1; seed <= 2; ++seed) {
     in_child([seed] {
-      resize_at_random(seed, 160, false);
+      resize_at_random(seed, share_of(160), false);
       EXPECT_TRUE(apart_used.load() || config::profile() != config::Profile::lean);
       expect_nothing_left();
     });

@@ -21,6 +21,7 @@
 #include "hakmem/os/memory.hpp"
 #include "hakmem/slab/size_classes.hpp"
 #include "support/opaque.hpp"
+#include "support/pattern.hpp"
 #include "support/share.hpp"
 
 namespace hakmem {
@@ -38,11 +39,6 @@ std::vector<std::size_t> interesting_sizes() {
       sizes.push_back((std::size_t{1} << shift) + static_cast<std::size_t>(d));
   }
   return sizes;
-}
-
-bool all_are(const void* p, std::size_t bytes, int value) {
-  const auto* c = static_cast<const unsigned char*>(p);
-  return std::all_of(c, c + bytes, [&](unsigned char b) { return b == value; });
 }
 
 const std::vector<std::size_t>& impossible_sizes() {
@@ -78,7 +74,7 @@ TEST(Api, MallocGivesDistinctAlignedUsableMemory) {
       ASSERT_GE(objects[i].first, objects[i - 1].first + objects[i - 1].second);
     }
     for (const auto& [p, usable] : objects) {
-      ASSERT_TRUE(all_are(p, usable, 0xA5));
+      ASSERT_TRUE(pattern::all_are(p, usable, 0xA5));
       hak_free(p);
     }
   });
@@ -91,7 +87,7 @@ TEST(Api, CallocIsZeroWhereOthersWereBefore) {
         auto* p =
             static_cast<char*>(hak_calloc(size % 7 == 0 ? 7 : 1, size % 7 == 0 ? size / 7 : size));
         ASSERT_NE(p, nullptr);
-        ASSERT_TRUE(all_are(p, size, 0));
+        ASSERT_TRUE(pattern::all_are(p, size, 0));
         std::memset(p, 0xFF, hak_usable_size(p));
         hak_free(p);
       }
@@ -113,7 +109,7 @@ TEST(Api, ReallocKeepsWhatThereIs) {
       auto* q = static_cast<char*>(i % 2 == 0 ? hak_realloc(p, to) : hak_reallocarray(p, to, 1));
       ASSERT_NE(q, nullptr);
       ASSERT_GE(hak_usable_size(q), to);
-      ASSERT_TRUE(all_are(q, std::min(from, to), i % 255 + 1)) << from << " to " << to;
+      ASSERT_TRUE(pattern::all_are(q, std::min(from, to), i % 255 + 1)) << from << " to " << to;
       std::memset(q, 1, hak_usable_size(q));
       hak_free(q);
     }
@@ -173,7 +169,7 @@ TEST(Api, ImpossibleSizesAreEnomem) {
       expect_no_memory([&] { return hak_calloc(half, other); });
       expect_no_memory([&] { return hak_reallocarray(p, half, other + 1); });
     }
-    EXPECT_TRUE(all_are(p, 100, 'p'));
+    EXPECT_TRUE(pattern::all_are(p, 100, 'p'));
     hak_free(p);
   });
 }
@@ -322,7 +318,7 @@ TEST(ApiFailure, EachCallInTurn) {
           continue;
         }
         if (i % 3 == 0) {
-          ASSERT_TRUE(all_are(p, size, 0));
+          ASSERT_TRUE(pattern::all_are(p, size, 0));
         }
         std::memset(p, i % 256, size);
         live.emplace_back(p, i);

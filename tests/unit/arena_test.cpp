@@ -11,6 +11,7 @@
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/os/memory.hpp"
 #include "probe.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem {
 namespace {
@@ -351,7 +352,7 @@ TEST(Metadata, ZeroAlignedApartAndUsedAgain) {
             auto* p = static_cast<char*>(metadata_allocate(bytes));
             ASSERT_NE(p, nullptr);
             EXPECT_EQ(address_of(p) % kCacheLine, 0u);
-            EXPECT_TRUE(std::all_of(p, p + bytes, [](char c) { return c == 0; }));
+            EXPECT_TRUE(pattern::is_zero(p, bytes));
             EXPECT_EQ(arena_of(p), nullptr);
             std::memset(p, 'x', bytes);
             blocks.emplace_back(p, bytes);

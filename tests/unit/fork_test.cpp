@@ -14,6 +14,7 @@
 
 #include "child.hpp"
 #include "hakmem/hakmem.h"
+#include "support/share.hpp"
 
 namespace hakmem {
 namespace {
@@ -93,7 +94,7 @@ void live_with_threads(unsigned char** inherited, int depth) {
 
 TEST(Fork, ChildOfASingleThread) {
   in_child([] {
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < share_of(4); ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       ASSERT_EQ(status_of(start_child(live_with_threads, objects, 2)), 0);
@@ -126,7 +127,7 @@ TEST(Fork, AProgramsHandlersWaitForAThreadThatAllocates) {
         for (int i = 0; i < 50; ++i) hak_free(hak_malloc(size_of(50 * i)));
       }
     });
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < share_of(40); ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       ASSERT_EQ(status_of(start_child(live_without_threads, objects, 0)), 0);
@@ -156,7 +157,7 @@ TEST(Fork, ChildAmidWorkingThreads) {
         }
       });
     }
-    for (int i = 0; i < 12 && !testing::Test::HasFailure(); ++i) {
+    for (int i = 0; i < share_of(12) && !testing::Test::HasFailure(); ++i) {
       unsigned char* objects[kObjects];
       fill(objects, 1);
       EXPECT_EQ(status_of(start_child(live_without_threads, objects, i % 2)), 0);

@@ -11,6 +11,7 @@
 
 #include "hakmem/os/memory.hpp"
 #include "heap_support.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem {
 namespace {
@@ -298,9 +299,7 @@ TEST(Registry, AParkedHeapKeepsItsObjectsAndIsTakenWhole) {
     EXPECT_EQ(again->id, id);
     for (unsigned c = 1; c < kClasses; c += 2) {
       for (void* p : objects[c]) {
-        const auto* bytes = static_cast<unsigned char*>(p);
-        ASSERT_TRUE(std::all_of(bytes, bytes + kSizeClasses[c].size,
-                                [&](unsigned char b) { return b == c + 1; }));
+        ASSERT_TRUE(pattern::all_are(p, kSizeClasses[c].size, static_cast<int>(c + 1)));
       }
       give_back(again, objects[c]);
     }

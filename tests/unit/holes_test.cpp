@@ -9,13 +9,15 @@
 #include "hakmem/os/system.hpp"
 #include "hakmem/slab/pages.hpp"
 #include "heap_support.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem {
 namespace {
 
 #ifdef __x86_64__  // emulators may ignore the advice to purge
 
-constexpr unsigned kClass = 39;  // slabs of several regions: there are holes at any size of a page
+constexpr unsigned kHoleyClass =
+    39;  // slabs of several regions: there are holes at any size of a page
 const Environment kSoon{{"HAKMEM_PURGE_DELAY", "20"}};
 
 // Slabs of which one object in twenty lives, and at least one. All are filled with their address.
@@ -33,10 +35,8 @@ std::vector<void*> sparse_slabs(Heap* heap, unsigned c, unsigned slabs) {
 
 void expect_untouched(const std::vector<void*>& live, unsigned c) {
   for (const void* p : live) {
-    const auto* bytes = static_cast<const unsigned char*>(p);
     const auto wanted = static_cast<unsigned char>(address_of(p) >> 8);
-    ASSERT_TRUE(std::all_of(bytes, bytes + kSizeClasses[c].size,
-                            [&](unsigned char byte) { return byte == wanted; }));
+    ASSERT_TRUE(pattern::all_are(p, kSizeClasses[c].size, wanted));
   }
 }
 
@@ -53,11 +53,11 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
   in_child(
       [] {
         Heap* heap = new_heap();
-        const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
-        const std::uint32_t slabs = heap->bins[kClass].slabs;
-        const std::size_t slab_bytes = kSizeClasses[kClass].regions * kRegionBytes;
+        const std::vector<void*> live = sparse_slabs(heap, kHoleyClass, 40);
+        const std::uint32_t slabs = heap->bins[kHoleyClass].slabs;
+        const std::size_t slab_bytes = kSizeClasses[kHoleyClass].regions * kRegionBytes;
         tick_until([&] { return bytes_given_back.load() >= 40 * slab_bytes / 8; });
-        expect_untouched(live, kClass);
+        expect_untouched(live, kHoleyClass);
         // Once they are done, nothing is left to do.
         static_cast<void>(holes_punch_all());
         const std::uint64_t calls = os::memory_calls();
@@ -66,9 +66,11 @@ TEST(Holes, SlabsThatRestGiveTheirFreePagesBack) {
         // What comes back later is found, too.
         const std::size_t before = bytes_given_back.load();
         give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
-        tick_until(
-            [&] { return bytes_given_back.load() > before || heap->bins[kClass].slabs < slabs; });
-        expect_untouched({live.begin() + static_cast<long>(live.size()) / 2, live.end()}, kClass);
+        tick_until([&] {
+          return bytes_given_back.load() > before || heap->bins[kHoleyClass].slabs < slabs;
+        });
+        expect_untouched({live.begin() + static_cast<long>(live.size()) / 2, live.end()},
+                         kHoleyClass);
       },
       kSoon);
 }
@@ -89,9 +91,9 @@ TEST(Holes, AllHeapsAreReached) {
       [] {
         Heap* sleeping = new_heap();
         Heap* parked = new_heap();
-        std::vector<void*> live = sparse_slabs(sleeping, kClass, 3);
+        std::vector<void*> live = sparse_slabs(sleeping, kHoleyClass, 3);
         const std::size_t one = bytes_given_back.load();
-        for (void* p : sparse_slabs(parked, kClass, 3)) live.push_back(p);
+        for (void* p : sparse_slabs(parked, kHoleyClass, 3)) live.push_back(p);
         heap_park(parked);
         std::thread([&] {
           tick_until([&] {
@@ -99,14 +101,14 @@ TEST(Holes, AllHeapsAreReached) {
           });
         }).join();
         EXPECT_GT(bytes_given_back.load(), one);
-        expect_untouched(live, kClass);
+        expect_untouched(live, kHoleyClass);
         // A parked heap's slab with holes is adopted as it is.
         Heap* other = heap_acquire();
         EXPECT_EQ(other, parked);
         heap_park(other);
-        const std::vector<void*> adopted = refill(sleeping, kClass, 200);
-        for (void* p : adopted) std::memset(p, 1, kSizeClasses[kClass].size);
-        expect_untouched(live, kClass);
+        const std::vector<void*> adopted = refill(sleeping, kHoleyClass, 200);
+        for (void* p : adopted) std::memset(p, 1, kSizeClasses[kHoleyClass].size);
+        expect_untouched(live, kHoleyClass);
       },
       kSoon);
 }
@@ -114,15 +116,15 @@ TEST(Holes, AllHeapsAreReached) {
 TEST(Holes, AtOnceOnDemandButNotWhereSomebodyIsInside) {
   in_child([] {
     Heap* heap = new_heap();
-    const std::vector<void*> live = sparse_slabs(heap, kClass, 4);
+    const std::vector<void*> live = sparse_slabs(heap, kHoleyClass, 4);
     EXPECT_EQ(bytes_given_back.load(), 0u);
     heap->door.lock();
     EXPECT_EQ(holes_punch_all(), 0u);
     heap->door.unlock();
     const std::size_t gone = holes_punch_all();
-    EXPECT_GT(gone, 4 * kSizeClasses[kClass].regions * kRegionBytes / 8);
+    EXPECT_GT(gone, 4 * kSizeClasses[kHoleyClass].regions * kRegionBytes / 8);
     EXPECT_EQ(bytes_given_back.load(), gone);
-    expect_untouched(live, kClass);
+    expect_untouched(live, kHoleyClass);
     // The next finds what came back meanwhile.
     give_back(heap, {live.begin(), live.begin() + static_cast<long>(live.size()) / 2});
     EXPECT_GT(holes_punch_all(), 0u);
@@ -153,7 +155,7 @@ TEST(Holes, NotBeforeTheLongestDelay) {
   in_child(
       [] {
         Heap* heap = new_heap();
-        const std::vector<void*> live = sparse_slabs(heap, kClass, 40);
+        const std::vector<void*> live = sparse_slabs(heap, kHoleyClass, 40);
         const std::uint64_t start = os::coarse_milliseconds();
         while (os::coarse_milliseconds() < start + 200) {
           memory_tick();
@@ -176,7 +178,7 @@ TEST(Holes, TheLimitHoldsForPagesThatAreUsedAgain) {
   in_child(
       [&] {
         Heap* heap = new_heap();
-        for (const unsigned c : {2u, 19u, kClass}) {
+        for (const unsigned c : {2u, 19u, kHoleyClass}) {
           const SizeClass& k = kSizeClasses[c];
           if (k.regions * kRegionBytes < 4 * os::page_size()) continue;  // one object keeps it all
           const auto slabs = static_cast<unsigned>((kLimit * 3 / 4) / (k.regions * kRegionBytes));
@@ -218,14 +220,14 @@ TEST(Holes, TheLimitHoldsForPagesThatAreUsedAgain) {
 TEST(Holes, RemoteFreesInFlightKeepTheirPages) {
   in_child([] {
     Heap* heap = new_heap();
-    const std::vector<void*> objects = take_slabs(heap, kClass, 2);
-    for (void* p : objects) std::memset(p, 1, kSizeClasses[kClass].size);
+    const std::vector<void*> objects = take_slabs(heap, kHoleyClass, 2);
+    for (void* p : objects) std::memset(p, 1, kSizeClasses[kHoleyClass].size);
     heap->door.lock();
     free_remotely(objects);
     EXPECT_EQ(slab_give_back(slab_at(objects[0])), 0u);
     heap->door.unlock();
-    help(heap, kClass);
-    EXPECT_EQ(held(heap, kClass), 0u);
+    help(heap, kHoleyClass);
+    EXPECT_EQ(held(heap, kHoleyClass), 0u);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
 #include "hakmem/large/large.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem {
 namespace {
@@ -76,9 +77,7 @@ TEST(Large, ZeroMeansZero) {
           ASSERT_NE(p, nullptr);
           const std::size_t usable = large_usable(p);
           if (object.zero) {
-            const auto* words = reinterpret_cast<std::uint64_t*>(p);
-            ASSERT_TRUE(
-                std::all_of(words, words + usable / 8, [](auto word) { return word == 0; }));
+            ASSERT_TRUE(pattern::is_zero(p, usable));
           }
           ++(object.zero ? zero : used);
           for (std::size_t at = 0; at < usable; at += 1000) p[at] = 'x';
@@ -180,7 +179,7 @@ TEST(Large, ResizesInPlaceWhereThereIsRoom) {
         EXPECT_GT(q, p);
         EXPECT_LT(q, wall);  // the tail serves others
         EXPECT_FALSE(large_resize(p, 900000));
-        EXPECT_TRUE(std::all_of(p, p + 50000, [](char c) { return c == 'p'; }));
+        EXPECT_TRUE(pattern::all_are(p, 50000, 'p'));
         for (char* object : {p, q, wall}) large_free(object);
         EXPECT_EQ(span_statistics().used, 0u);
       },
@@ -233,7 +232,7 @@ TEST(LargeGrowing, IsCopiedOnceToWhereThereIsRoom) {
         std::memset(p, 'p', kMiB);
         p = grow(p, 2 * kMiB);
         ASSERT_NE(arena_of(p), nullptr);
-        EXPECT_TRUE(std::all_of(p, p + kMiB, [](char c) { return c == 'p'; }));
+        EXPECT_TRUE(pattern::all_are(p, kMiB, 'p'));
         std::size_t size = 2 * kMiB;
         for (; size < 64 * kMiB; size += size / 3) {
           allocate(100000);  // leaves the room alone
@@ -244,7 +243,7 @@ TEST(LargeGrowing, IsCopiedOnceToWhereThereIsRoom) {
         char* moved = grow(p, 200 * kMiB);  // too large to copy
         ASSERT_NE(moved, nullptr);
         EXPECT_EQ(arena_of(moved), nullptr);
-        EXPECT_TRUE(std::all_of(moved, moved + kMiB, [](char c) { return c == 'p'; }));
+        EXPECT_TRUE(pattern::all_are(moved, kMiB, 'p'));
         large_free(moved);
       },
       kRoomy);
@@ -313,7 +312,7 @@ TEST(LargeClear, ReadsAsZeroEitherWay) {
           ASSERT_EQ(again.p, p);
           ASSERT_FALSE(again.zero);
           large_clear(p, 8 * kMiB);
-          EXPECT_TRUE(std::all_of(p, p + 8 * kMiB, [](char c) { return c == 0; }));
+          EXPECT_TRUE(pattern::is_zero(p, 8 * kMiB));
           large_free(p);
         }
       },

@@ -8,7 +8,7 @@ namespace hakmem {
 namespace {
 
 constexpr unsigned kBusy = 1;  // 32 B: up to 2,047 places
-const Environment kBudget{{"HAKMEM_CACHE_BUDGET", "1M"}};
+const Environment kBudgetOfOneMiB{{"HAKMEM_CACHE_BUDGET", "1M"}};
 constexpr unsigned kElsewhere = 39;  // 32 KiB: an array of few places
 
 void go_round(unsigned c, unsigned count) {
@@ -50,7 +50,7 @@ TEST(Magazines, EmptyAndShrinkWhereTheThreadIdles) {
         EXPECT_LE(magazine(kBusy).batch, 8u);
         EXPECT_EQ(counters(kBusy).carved + counters(kBusy).refilled, counters(kBusy).flushed);
       },
-      kBudget);
+      kBudgetOfOneMiB);
 }
 
 TEST(Magazines, ABatchMayBeFixed) {
@@ -77,7 +77,7 @@ TEST(Magazines, GrowAnewAfterTheyShrank) {
         grow_fully(kBusy);
         EXPECT_EQ(cache.thread->budget_used, places_in_bytes());
       },
-      kBudget);
+      kBudgetOfOneMiB);
 }
 
 // A class that is used between two looks keeps what it has, even when it never visits.
@@ -96,7 +96,7 @@ TEST(Magazines, KeepWhatIsUsed) {
         EXPECT_EQ(counters(kBusy).flushed, flushed);
         for (void* p : live) give(kBusy, p);
       },
-      kBudget);
+      kBudgetOfOneMiB);
 }
 
 // Words that arrays leave are used again by others.
@@ -112,7 +112,7 @@ TEST(Magazines, ShrinkingAndGrowingTakesNoMoreMetadata) {
         }
         EXPECT_EQ(metadata_bytes(), metadata);
       },
-      kBudget);
+      kBudgetOfOneMiB);
 }
 
 // What waits in the outbox is sent off, although the thread frees nothing more.
@@ -129,7 +129,7 @@ TEST(Magazines, VisitsSendTheOutboxOff) {
         EXPECT_EQ(cache.thread->outbox.charge, 0u);
         EXPECT_TRUE(is_pending(other));
       },
-      kBudget);
+      kBudgetOfOneMiB);
 }
 
 }  // namespace

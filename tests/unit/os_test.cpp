@@ -17,6 +17,7 @@
 #include "hakmem/os/memory.hpp"
 #include "hakmem/os/system.hpp"
 #include "probe.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem::os {
 namespace {
@@ -25,10 +26,6 @@ std::size_t expected_page_size() {
   const char* injected = getenv("HAKMEM_PAGE_SIZE");
   return injected != nullptr ? std::strtoull(injected, nullptr, 10)
                              : static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-bool all_bytes_are(const char* p, std::size_t bytes, char value) {
-  return std::all_of(p, p + bytes, [&](char c) { return c == value; });
 }
 
 TEST(PageSize, AskedForOrInjected) {
@@ -62,7 +59,7 @@ TEST(Memory, ReservedHasNoAccessUntilCommitted) {
     EXPECT_TRUE(is_readable(p + 2 * page));
     EXPECT_FALSE(is_writable(p + 2 * page));
     EXPECT_FALSE(is_readable(p + 3 * page));
-    EXPECT_TRUE(all_bytes_are(p + page, 2 * page, 0));
+    EXPECT_TRUE(pattern::all_are(p + page, 2 * page, 0));
     ASSERT_TRUE(make_readable(p + page, page));
     EXPECT_TRUE(is_readable(p + page));
     EXPECT_FALSE(is_writable(p + page));
@@ -82,10 +79,10 @@ TEST(Memory, PurgedReadsAsZeroOrIsAsBefore) {
 #ifdef __x86_64__
     EXPECT_TRUE(gone);  // emulators may say no
 #endif
-    EXPECT_TRUE(all_bytes_are(p, middle, 'x'));
-    EXPECT_TRUE(all_bytes_are(p + middle, bytes - middle, gone ? 0 : 'x'));
+    EXPECT_TRUE(pattern::all_are(p, middle, 'x'));
+    EXPECT_TRUE(pattern::all_are(p + middle, bytes - middle, gone ? 0 : 'x'));
     std::memset(p, 'y', bytes);
-    EXPECT_TRUE(all_bytes_are(p, bytes, 'y'));
+    EXPECT_TRUE(pattern::all_are(p, bytes, 'y'));
   });
 }
 
@@ -99,7 +96,7 @@ TEST(Memory, LockedPagesArePurgedTooOrStay) {
     errno = 0;
     const bool gone = purge(p, bytes);
     EXPECT_EQ(errno, 0);
-    EXPECT_TRUE(all_bytes_are(p, bytes, gone ? 0 : 'x'));
+    EXPECT_TRUE(pattern::all_are(p, bytes, gone ? 0 : 'x'));
   });
 }
 
@@ -114,11 +111,11 @@ TEST(Memory, MovedOutIsThereAndZeroHere) {
 #ifdef __x86_64__
       ASSERT_NE(moved, nullptr);  // emulators may say no
 #endif
-      EXPECT_TRUE(all_bytes_are(p, page, 'x'));
-      EXPECT_TRUE(all_bytes_are(p + page, 4 * page, moved != nullptr ? 0 : 'x'));
-      EXPECT_TRUE(all_bytes_are(p + 5 * page, page, 'x'));
+      EXPECT_TRUE(pattern::all_are(p, page, 'x'));
+      EXPECT_TRUE(pattern::all_are(p + page, 4 * page, moved != nullptr ? 0 : 'x'));
+      EXPECT_TRUE(pattern::all_are(p + 5 * page, page, 'x'));
       if (moved != nullptr) {
-        EXPECT_TRUE(all_bytes_are(moved, 4 * page, 'x'));
+        EXPECT_TRUE(pattern::all_are(moved, 4 * page, 'x'));
         release(moved, 4 * page);
       }
       std::memset(p + page, 'x', 4 * page);
@@ -139,7 +136,7 @@ TEST(Memory, WhatCannotBeMovedOutStays) {
       EXPECT_EQ(move_out(p + 4 * page, page), nullptr);
       EXPECT_NE(madvise(p + 4 * page, page, MADV_DONTNEED), 0);  // locked still
     }
-    EXPECT_TRUE(all_bytes_are(p, 8 * page, 'x'));
+    EXPECT_TRUE(pattern::all_are(p, 8 * page, 'x'));
   });
 }
 
@@ -148,16 +145,16 @@ TEST(Memory, RemappedKeepsItsContent) {
     const std::size_t page = page_size();
     auto* p = static_cast<char*>(map(2 * page));
     ASSERT_NE(p, nullptr);
-    EXPECT_TRUE(all_bytes_are(p, 2 * page, 0));
+    EXPECT_TRUE(pattern::all_are(p, 2 * page, 0));
     std::memset(p, 'x', 2 * page);
     p = static_cast<char*>(remap(p, 2 * page, 100 * page));
     ASSERT_NE(p, nullptr);
-    EXPECT_TRUE(all_bytes_are(p, 2 * page, 'x'));
-    EXPECT_TRUE(all_bytes_are(p + 2 * page, 98 * page, 0));
+    EXPECT_TRUE(pattern::all_are(p, 2 * page, 'x'));
+    EXPECT_TRUE(pattern::all_are(p + 2 * page, 98 * page, 0));
     release(p + page, 99 * page);
     EXPECT_FALSE(is_readable(p + page));
     EXPECT_EQ(remap(p, page, std::size_t{1} << 62), nullptr);
-    EXPECT_TRUE(all_bytes_are(p, page, 'x'));
+    EXPECT_TRUE(pattern::all_are(p, page, 'x'));
     release(p, page);
   });
 }

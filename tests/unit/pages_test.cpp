@@ -76,7 +76,7 @@ class Model {
     ASSERT_EQ(slab_give_back(slab_), fresh * os::page_size());
     for (std::size_t page = 0; page < given_.size(); ++page) {
       if (!given_[page]) continue;
-      ASSERT_TRUE(is_zero(memory_of(slab_) + page * os::page_size(), os::page_size()));
+      ASSERT_TRUE(pattern::is_zero(memory_of(slab_) + page * os::page_size(), os::page_size()));
     }
     const std::uint64_t calls = os::memory_calls();
     ASSERT_EQ(slab_give_back(slab_), 0u);  // nothing more to do

@@ -6,21 +6,13 @@
 #include <thread>
 #include <vector>
 
-#include "front_support.hpp"
 #include "hakmem/front/states.hpp"
-#include "hakmem/large/large.hpp"
+#include "shelf_support.hpp"
 
 namespace hakmem {
 namespace {
 
-constexpr std::size_t kRegion = kRegionBytes;
 constexpr std::size_t kMost = std::size_t{8} << 20;
-const Environment kBudget = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "1000000"}};
-const Environment kShortDelay = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "20"}};
-
-char* allocate(std::size_t size) { return static_cast<char*>(large_allocate(size, 16).p); }
-
-Shelf& shelf() { return cache.thread->shelf; }
 
 // Frees them in another thread, which ends.
 std::set<char*> hand_over(unsigned count, std::size_t size) {

@@ -14,10 +14,6 @@
 namespace hakmem {
 namespace {
 
-const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
-                                 {"HAKMEM_PURGE_DELAY", "1000000000"},
-                                 {"HAKMEM_DIRTY_LIMIT", "100G"}};
-
 #ifdef __x86_64__  // emulators may ignore the advice to purge
 
 TEST(Purge, ByLimitTheOldestFirst) {
@@ -35,7 +31,7 @@ TEST(Purge, ByLimitTheOldestFirst) {
           const std::size_t waiting = std::min(i + 1, limit);
           ASSERT_EQ(span_statistics().dirty, waiting << kRegionShift);
           for (std::size_t j = 0; j <= i; ++j) {
-            ASSERT_EQ(is_zero(memory_of(freed[j]), kRegionBytes), j + limit <= i)
+            ASSERT_EQ(pattern::is_zero(memory_of(freed[j]), kRegionBytes), j + limit <= i)
                 << j << " of " << i;
           }
         }
@@ -60,8 +56,8 @@ TEST(Purge, ByShareWhenTheHeapGrowsBesideWhatWaits) {
         take(600);
         const std::size_t used = 20 + 600;
         EXPECT_EQ(span_statistics().dirty, (most + most / 4 - used) * kRegionBytes);
-        EXPECT_TRUE(is_zero(memory_of(freed[0]) + 50 * kRegionBytes, kRegionBytes));
-        EXPECT_FALSE(is_zero(memory_of(freed[19]), kRegionBytes));
+        EXPECT_TRUE(pattern::is_zero(memory_of(freed[0]) + 50 * kRegionBytes, kRegionBytes));
+        EXPECT_FALSE(pattern::is_zero(memory_of(freed[19]), kRegionBytes));
         take(100);  // fits: nothing is fresh
         EXPECT_EQ(span_statistics().dirty, (most + most / 4 - used - 100) * kRegionBytes);
       },
@@ -121,8 +117,8 @@ TEST(Purge, TheRestOfAYoungSpanWaitsItsTurn) {
           scribble(spans[3]);
           span_free(spans[3]);  // one or two regions more than may wait
           EXPECT_EQ(span_statistics().purges, 1u);
-          EXPECT_TRUE(is_zero(memory_of(spans[0]), bytes_of(spans[0])));
-          EXPECT_FALSE(is_zero(memory_of(part + part->regions), rest << kRegionShift));
+          EXPECT_TRUE(pattern::is_zero(memory_of(spans[0]), bytes_of(spans[0])));
+          EXPECT_FALSE(pattern::is_zero(memory_of(part + part->regions), rest << kRegionShift));
           EXPECT_EQ(span_statistics().dirty, (rest + 1 + 4) << kRegionShift);
         },
         {{"HAKMEM_DIRTY_LIMIT", "960K"}, {"HAKMEM_PURGE_DELAY", "1000000000"}});
@@ -135,7 +131,7 @@ TEST(Purge, ByAge) {
         Descriptor* span = take(4);
         take(1);
         span_free(span);
-        EXPECT_FALSE(is_zero(memory_of(span), kRegionBytes));
+        EXPECT_FALSE(pattern::is_zero(memory_of(span), kRegionBytes));
         const std::uint64_t freed = os::coarse_milliseconds();
         while (os::coarse_milliseconds() < freed + 30) {
           spans_tick(os::coarse_milliseconds());
@@ -148,7 +144,7 @@ TEST(Purge, ByAge) {
         const Span again = span_allocate(4);
         EXPECT_EQ(again.head, span);
         EXPECT_TRUE(again.zero);
-        EXPECT_TRUE(is_zero(memory_of(again.head), bytes_of(again.head)));
+        EXPECT_TRUE(pattern::is_zero(memory_of(again.head), bytes_of(again.head)));
       },
       {{"HAKMEM_PURGE_DELAY", "30"}, {"HAKMEM_DIRTY_LIMIT", "1G"}});
 }
@@ -197,7 +193,7 @@ TEST(Purge, BitmapsGoAlongAsFarAsTheyAreAccessible) {
         const std::size_t bytes = kRegions * arenas[0].remote_bits.element_bytes;
         for (char* each : bits) std::memset(each, 1, bytes);
         EXPECT_EQ(calls_to_purge(span), 3u);
-        for (char* each : bits) EXPECT_TRUE(is_zero(each, bytes));
+        for (char* each : bits) EXPECT_TRUE(pattern::is_zero(each, bytes));
       },
       kNeverPurge);
 }
@@ -214,7 +210,7 @@ TEST(Purge, WhatTheSystemRefusesStaysDirtyAndIsUsedAgain) {
         os::fail_memory_call(1);
         EXPECT_EQ(spans_purge_all(), 0u);
         EXPECT_EQ(span_statistics().dirty, 2 * kRegionBytes);
-        EXPECT_FALSE(is_zero(memory_of(span), kRegionBytes));
+        EXPECT_FALSE(pattern::is_zero(memory_of(span), kRegionBytes));
         EXPECT_EQ(spans_purge_all(), 0u);  // not offered again
         const Span again = span_allocate(2);
         EXPECT_EQ(again.head, span);

@@ -5,22 +5,13 @@
 #include <thread>
 #include <vector>
 
-#include "front_support.hpp"
 #include "hakmem/heap/shared.hpp"
-#include "hakmem/large/large.hpp"
+#include "shelf_support.hpp"
 
 namespace hakmem {
 namespace {
 
-constexpr std::size_t kRegion = kRegionBytes;
-const Environment kBudget = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "1000000"}};
-constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // half of that
-
-char* allocate(std::size_t size, std::size_t alignment = 16) {
-  return static_cast<char*>(large_allocate(size, alignment).p);
-}
-
-Shelf& shelf() { return cache.thread->shelf; }
+constexpr std::size_t kMostBytes = std::size_t{4} << 20;  // half the budget
 
 std::size_t regions_on_shelf() {
   std::size_t sum = 0;
@@ -197,8 +188,6 @@ void put_spans() {
   large_free(b);
   EXPECT_EQ(regions_on_shelf(), 5u);
 }
-
-const Environment kShortDelay = {{"HAKMEM_CACHE_BUDGET", "8M"}, {"HAKMEM_PURGE_DELAY", "20"}};
 
 TEST(Shelf, WhatNobodyWantsGoesAfterAPurgeDelay) {
   in_child(

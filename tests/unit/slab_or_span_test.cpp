@@ -2,12 +2,12 @@
 // already.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "hakmem/arena/arena.hpp"
 #include "hakmem/hakmem.h"
 #include "hakmem/slab/size_classes.hpp"
+#include "support/pattern.hpp"
 
 namespace hakmem {
 namespace {
@@ -42,8 +42,7 @@ TEST(SlabOrSpan, ReallocCarriesContentsFromOneToTheOther) {
     for (const std::size_t size : {kMaxSmall, kMaxSmall + 1, 8 * kMaxSmall, least + 1, least}) {
       p = hak_realloc(p, size);
       ASSERT_NE(p, nullptr);
-      const char* const bytes = static_cast<char*>(p);
-      EXPECT_TRUE(std::all_of(bytes, bytes + least, [](char b) { return b == 9; })) << size;
+      EXPECT_TRUE(pattern::all_are(p, least, 9)) << size;
     }
     hak_free(p);
   }

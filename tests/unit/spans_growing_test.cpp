@@ -5,10 +5,6 @@ namespace hakmem {
 namespace {
 
 // No purge comes by itself.
-const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
-                                 {"HAKMEM_PURGE_DELAY", "1000000000"},
-                                 {"HAKMEM_DIRTY_LIMIT", "100G"}};
-
 TEST(SpansGrowing, TakeResidentMemoryFirst) {
   in_child(
       [] {
@@ -93,7 +89,8 @@ TEST(SpansGrowing, WhatIsReservedIsLeftAlone) {
         EXPECT_EQ(span_statistics().clean, 65 * kRegionBytes);
         const Span all = span_allocate(65);
         EXPECT_EQ(all.head, growing.head);
-        EXPECT_TRUE(all.zero == is_zero(memory_of(all.head), bytes_of(all.head)) || !all.zero);
+        EXPECT_TRUE(all.zero == pattern::is_zero(memory_of(all.head), bytes_of(all.head)) ||
+                    !all.zero);
       },
       kNeverPurge);
 }

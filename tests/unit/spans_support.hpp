@@ -1,20 +1,20 @@
 // What the tests of spans share.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "child.hpp"
 #include "hakmem/arena/spans.hpp"
+#include "support/pattern.hpp"
 #include "support/share.hpp"
 
 namespace hakmem {
 
-inline bool is_zero(const char* p, std::size_t bytes) {
-  const auto* words = reinterpret_cast<const std::uint64_t*>(p);
-  return std::all_of(words, words + bytes / 8, [](std::uint64_t word) { return word == 0; });
-}
+// No purge comes by time or amount.
+inline const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
+                                        {"HAKMEM_PURGE_DELAY", "1000000000"},
+                                        {"HAKMEM_DIRTY_LIMIT", "100G"}};
 
 inline std::size_t bytes_of(const Descriptor* span) {
   return std::size_t{span->regions} << kRegionShift;

@@ -187,7 +187,7 @@ class Model {
 };
 
 // No purge comes by itself.
-const Environment kNeverPurge = {{"HAKMEM_ARENA_BYTES", "8G"},
+const Environment kDirtyStays = {{"HAKMEM_ARENA_BYTES", "8G"},
                                  {"HAKMEM_PURGE_DELAY", "1000000000"},
                                  {"HAKMEM_DIRTY_LIMIT", "100G"},
                                  {"HAKMEM_DIRTY_SHARE", "10000"}};
@@ -234,7 +234,7 @@ class Walk {
     ASSERT_FALSE(span.head->is_free);
     ASSERT_EQ((address_of(memory_of(span.head)) >> kRegionShift) % alignment, 0u);
     if (span.zero) {
-      ASSERT_TRUE(is_zero(memory_of(span.head), bytes_of(span.head)));
+      ASSERT_TRUE(pattern::is_zero(memory_of(span.head), bytes_of(span.head)));
     }
     scribble(span.head);
     live_.push_back(span.head);
@@ -307,7 +307,7 @@ TEST(Spans, AgreeWithANaiveModel) {
           }
           walk.end();
         },
-        kNeverPurge);
+        kDirtyStays);
   }
 }
 
@@ -325,7 +325,7 @@ TEST(Spans, LargeAlignments) {
         }
         for (Descriptor* span : spans) span_free(span);
       },
-      kNeverPurge);
+      kDirtyStays);
 }
 
 TEST(Spans, ImpossibleRequests) {
@@ -339,7 +339,7 @@ TEST(Spans, ImpossibleRequests) {
         EXPECT_FALSE(span_grow(span, arenas[0].regions + 1));
         EXPECT_EQ(span->regions, 1u);
       },
-      kNeverPurge);
+      kDirtyStays);
 }
 
 // ---- several arenas -----------------------------------------------------------------------------
@@ -377,7 +377,7 @@ TEST(Spans, ExhaustionPurgesAndMergesFirst) {
         const Span all = span_allocate(regions);
         ASSERT_NE(all.head, nullptr);
         EXPECT_EQ(arena_count.load(), 1u);
-        EXPECT_TRUE(is_zero(memory_of(all.head), bytes_of(all.head)) || !all.zero);
+        EXPECT_TRUE(pattern::is_zero(memory_of(all.head), bytes_of(all.head)) || !all.zero);
 #ifdef __x86_64__
         EXPECT_TRUE(all.zero);
 #endif
@@ -428,7 +428,7 @@ TEST(Spans, SurviveFailingCalls) {
               continue;
             }
             if (span.zero) {
-              ASSERT_TRUE(is_zero(memory_of(span.head), bytes_of(span.head)));
+              ASSERT_TRUE(pattern::is_zero(memory_of(span.head), bytes_of(span.head)));
             }
             scribble(span.head);
             spans.push_back(span.head);
@@ -471,7 +471,7 @@ TEST(SpansConcurrent, NoTwoThreadsHaveTheSameRegion) {
                 const Span span = span_allocate(1 + random() % 5, std::size_t{1} << random() % 3);
                 ASSERT_NE(span.head, nullptr);
                 if (span.zero) {
-                  ASSERT_TRUE(is_zero(memory_of(span.head), 4096));
+                  ASSERT_TRUE(pattern::is_zero(memory_of(span.head), 4096));
                 }
                 stamp(span.head, 0);
                 mine.push_back(span.head);

@@ -31,7 +31,8 @@ void use_every_size() {
     for (int i = 0; i < 40; ++i) {
       objects.push_back(hak_malloc(size));
       ASSERT_NE(objects.back(), nullptr) << size;
-      std::memset(objects.back(), 1, size);
+      static_cast<char*>(objects.back())[0] = 1;
+      static_cast<char*>(objects.back())[size - 1] = 1;
     }
   }
   for (void* p : objects) hak_free(p);

@@ -87,7 +87,7 @@ void cleared_ones() {
 
 SCENARIO(confines_itself) {
   if (!confine()) return;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < scenario::scaled(3); ++round) {
     many_objects();
     a_growing_one();
     cleared_ones();

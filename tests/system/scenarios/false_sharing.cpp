@@ -109,7 +109,8 @@ SCENARIO(no_line_is_shared_after_objects_were_handed_over) {
 
 // Threads of one generation have the heaps and the starter slabs of those before them.
 SCENARIO(no_line_is_shared_by_short_threads) {
-  for (std::size_t generation = 0; generation < 100; ++generation) {
+  const auto generations = static_cast<std::size_t>(scenario::scaled(100));
+  for (std::size_t generation = 0; generation < generations; ++generation) {
     Hands hands(kThreads + 1);
     thrash(8 + generation % 8 * 8, hands, 1 + generation % 40);
     scratch(8 + generation % 8 * 8, hands, 1 + generation % 7 * 5);

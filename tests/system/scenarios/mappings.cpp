@@ -44,7 +44,7 @@ void resize(Object& o) {
 SCENARIO(reallocs_leave_few_mappings) {
   std::vector<Object> objects(300);
   const std::size_t before = mappings();
-  for (int i = 0; i < 8'000; ++i) {
+  for (int i = 0; i < scenario::scaled(8'000); ++i) {
     resize(objects[random_number() % objects.size()]);
     if (i % 1000 == 999) REQUIRE(mappings() <= before + 1000);
   }

@@ -281,7 +281,7 @@ SCENARIO(fork_amid_streams) {
   threads.emplace_back([&stop] {
     while (!stop) std::fflush(nullptr);
   });
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < scenario::scaled(200); ++i) {
     const pid_t child = fork();
     if (child == 0) {
       std::free(std::malloc(100));
@@ -322,10 +322,11 @@ SCENARIO(fork_amid_threads_and_exit) {
 // there (reading what a control group grants, for one).
 SCENARIO(no_call_is_a_cancellation_point) {
   pthread_t thread;
+  static const auto count = static_cast<std::size_t>(scenario::scaled(8));
   const auto work = [](void* reached) -> void* {
     pthread_cancel(pthread_self());
     for (const std::size_t size : {100u, 30000u, 120000u, 3u << 20, 40u << 20}) {
-      std::vector<void*> objects(20);
+      std::vector<void*> objects(count);
       for (void*& p : objects) {
         p = std::malloc(size);
         if (p != nullptr) std::memset(p, 1, size);
