@@ -283,7 +283,7 @@ void expect_nothing_left() {
 TEST(ApartRandom, ContentIsKept) {
   for (unsigned seed = 1; seed <= 2; ++seed) {
     in_child([seed] {
-      resize_at_random(seed, share_of(160), false);
+      resize_at_random(seed, std::max(share_of(160), 80), false);
       EXPECT_TRUE(apart_used.load() || config::profile() != config::Profile::lean);
       expect_nothing_left();
     });
