@@ -129,14 +129,14 @@ TEST(Api, ReallocOfNullAndToZero) {
     ASSERT_NE(p, nullptr);
     EXPECT_GE(hak_usable_size(p), 300u);
     EXPECT_EQ(hak_reallocarray(p, 0, 100), nullptr);
-    void* large = hak_malloc(100000);
+    void* large = hak_malloc(300000);
     EXPECT_EQ(hak_realloc(large, 0), nullptr);
   });
 }
 
 TEST(Api, LargeObjectsGrowAndShrinkWhereTheyStand) {
   in_child([] {
-    auto* p = static_cast<char*>(hak_malloc(100000));
+    auto* p = static_cast<char*>(hak_malloc(300000));
     auto* q = static_cast<char*>(hak_realloc(p, 3000000));
     EXPECT_EQ(p, q);
     q = static_cast<char*>(hak_realloc(q, 1000000));
@@ -357,7 +357,7 @@ TEST(ApiFault, MisuseIsNamed) {
     hak_collect(false);
   });
   expect_fatal("double free of a large object: 0x", [] {
-    void* p = hak_malloc(100000);
+    void* p = hak_malloc(300000);
     hak_free(p);
     hak_free(opaque(p));
   });
@@ -367,9 +367,9 @@ TEST(ApiFault, MisuseIsNamed) {
     hak_free(opaque(p));
   });
   expect_fatal("invalid pointer, into the middle of a large object: 0x",
-               [] { hak_free(static_cast<char*>(hak_malloc(200000)) + 70000); });
+               [] { hak_free(static_cast<char*>(hak_malloc(400000)) + 70000); });
   expect_fatal("invalid pointer, into the middle of a large object: 0x",
-               [] { hak_free(static_cast<char*>(hak_malloc(200000)) + 16); });
+               [] { hak_free(static_cast<char*>(hak_malloc(400000)) + 16); });
   expect_fatal("invalid pointer, into the middle of an object: 0x", [] {
     hak_free(static_cast<char*>(hak_malloc(64)) + 16);
     hak_collect(false);
@@ -380,12 +380,12 @@ TEST(ApiFault, MisuseIsNamed) {
     EXPECT_EQ(hak_realloc(static_cast<char*>(hak_malloc(64)) + 16, 10), nullptr);
   });
   expect_fatal("invalid pointer, not the start of a live object: 0x", [] {
-    void* p = hak_malloc(200000);
+    void* p = hak_malloc(400000);
     hak_free(p);
     hak_usable_size(opaque(p));
   });
   expect_fatal("invalid pointer, not the start of a live object: 0x", [] {
-    EXPECT_EQ(hak_realloc(static_cast<char*>(hak_malloc(200000)) + 70000, 10), nullptr);
+    EXPECT_EQ(hak_realloc(static_cast<char*>(hak_malloc(400000)) + 70000, 10), nullptr);
   });
   static int not_ours = 0;
   expect_fatal("invalid pointer, not of this heap: 0x", [] { hak_free(opaque(&not_ours)); });
@@ -472,7 +472,7 @@ TEST(ApiConcurrent, ThreadsAtTheirEndStillAllocateAndFree) {
                                    void* again = hak_malloc(100);
                                    if (again != nullptr) {
                                      std::memset(again, 1, 100);
-                                     hak_free(hak_malloc(100000));
+                                     hak_free(hak_malloc(300000));
                                      pthread_setspecific(key, again);
                                    }
                                  }),

@@ -4,6 +4,7 @@
 #include "child.hpp"
 #include "hakmem/front/fast_path.hpp"
 #include "hakmem/slab/slab.hpp"
+#include "size_class_support.hpp"
 
 namespace hakmem {
 namespace {
@@ -43,12 +44,10 @@ TEST(SizeClasses, AscendWithinEachFamily) {
   EXPECT_EQ(kSizeClasses[kOrdinaryClasses - 1].size, kMaxSmall);
   // Above the second family the first does what it would.
   const std::size_t largest_aligned = kSizeClasses[kClasses - 1].size;
-  for (std::size_t size = 2 * largest_aligned; size <= kMaxSmall; size *= 2) {
+  for (std::size_t size = 2 * largest_aligned; size <= kMaxShort; size *= 2) {
     const SizeClass& k = kSizeClasses[class_of_size(size)];
     EXPECT_EQ(k.size, size);
-    for (unsigned regions = 1; regions <= k.regions; regions *= 2) {
-      EXPECT_EQ(k.colours(regions), 1u);
-    }
+    for (const unsigned regions : slab_lengths(k)) EXPECT_EQ(k.colours(regions), 1u);
   }
 }
 
@@ -67,21 +66,23 @@ TEST(SizeClasses, SlotsAreTheirOwn) {
 TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
   for (unsigned c = 0; c < kClasses; ++c) {
     const SizeClass& k = kSizeClasses[c];
-    EXPECT_TRUE(k.regions == 1 || k.regions == 2 || k.regions == 4 || k.regions == 8);
-    EXPECT_GE(k.capacity, k.size <= 32768 ? 16u : 8u);
+    EXPECT_LE(k.regions, k.is_long() ? 9 : 8);
+    EXPECT_GE(k.capacity, k.size <= 32768 ? 16u : k.is_long() ? 2u : 8u);
     EXPECT_LE(k.capacity, kMaxWords * 64);
     EXPECT_EQ(k.words, (k.capacity + 63) / 64);
     EXPECT_LE(k.words, kMaxWords);
-    EXPECT_EQ(k.capacity, k.capacities[std::countr_zero(k.regions)]);
-    for (unsigned length = 0; 1u << length <= k.regions; ++length) {
-      SCOPED_TRACE(testing::Message() << k.size << ", regions: " << (1u << length));
-      const std::size_t bytes = kRegionBytes << length;
-      const std::size_t used = std::size_t{k.capacities[length]} * k.size;
-      const std::size_t colours = k.colours(std::size_t{1} << length);
-      EXPECT_GE(k.capacities[length], 1u);
+    EXPECT_EQ(k.capacity, k.capacity_of(k.regions));
+    EXPECT_EQ(slab_lengths(k).back(), k.regions);
+    for (const unsigned regions : slab_lengths(k)) {
+      SCOPED_TRACE(testing::Message() << k.size << ", regions: " << regions);
+      const std::size_t bytes = regions * kRegionBytes;
+      const std::size_t used = std::size_t{k.capacity_of(regions)} * k.size;
+      const std::size_t colours = k.colours(regions);
+      EXPECT_GE(k.capacity_of(regions), 1u);
       EXPECT_LE(used + (colours - 1) * kCacheLine, bytes);  // every colour has room
-      // And there are no more of them, or of those that a byte holds.
-      EXPECT_TRUE(used + colours * kCacheLine > bytes || colours == 256) << colours;
+      // And there are no more of them, or of those that a byte, or a page, holds.
+      EXPECT_TRUE(used + colours * kCacheLine > bytes || colours == (k.is_long() ? 64 : 256))
+          << colours;
       // What is given up for colours is bounded.
       EXPECT_LT(bytes - used, k.size + 960u + kCacheLine);
       if (c >= kOrdinaryClasses) {
@@ -89,6 +90,9 @@ TEST(SizeClasses, SlabsAreFilledWithinTheirBounds) {
       }
       if (c < kOrdinaryClasses && k.size <= 4096) {
         EXPECT_GE(colours, 16u);
+      }
+      if (k.is_long() && k.capacity_of(regions) > 1) {
+        EXPECT_EQ(colours, 64u);
       }
     }
   }
@@ -116,7 +120,9 @@ TEST(SizeClasses, AlignedRequests) {
   for (std::size_t alignment = 1; alignment <= (std::size_t{1} << 20); alignment *= 2) {
     for (std::size_t size = 0; size <= kMaxSmall + 1; ++size) {
       const unsigned c = class_of_aligned(size, alignment);
-      if (size > kMaxSmall || alignment > kMaxSmall) {
+      // Long objects start at a colour.
+      const bool is_long = alignment > kCacheLine && size > kMaxShort;
+      if (size > kMaxSmall || alignment > kMaxShort || is_long) {
         ASSERT_EQ(c, kClasses);
         continue;
       }

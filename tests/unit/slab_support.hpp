@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "hakmem/arena/spans.hpp"
@@ -14,7 +15,7 @@ namespace hakmem {
 inline constexpr std::uint32_t kOwner = 7;
 
 inline Descriptor* make_slab(const SizeClass& k, unsigned colour, std::uint32_t owner = kOwner) {
-  Descriptor* span = span_allocate(k.regions, k.regions).head;
+  Descriptor* span = span_allocate(k.regions, std::bit_ceil(unsigned{k.regions})).head;
   EXPECT_NE(span, nullptr);
   EXPECT_TRUE(slab_create(span, k, owner, colour));
   return span;

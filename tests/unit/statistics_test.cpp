@@ -20,7 +20,7 @@
 #include "hakmem/hakmem.h"
 #include "hakmem/heap/holes.hpp"
 #include "hakmem/os/memory.hpp"
-#include "hakmem/slab/size_classes.hpp"
+#include "size_class_support.hpp"
 #include "stats_support.hpp"
 
 namespace hakmem {
@@ -157,6 +157,10 @@ TEST(Statistics, ACachedObjectIsOneThatTheArrayHolds) {
   });
 }
 
+// A heap's first slab of a class.
+std::size_t bytes_of_shortest(const SizeClass& k) { return slab_lengths(k)[0] * kRegionBytes; }
+std::size_t objects_in_shortest(const SizeClass& k) { return k.capacity_of(slab_lengths(k)[0]); }
+
 TEST(Statistics, PagesOfTheSlackThatWentAreNotMissingElsewhere) {
   in_child([] {
     for (unsigned c = 0; c < kOrdinaryClasses; ++c) {
@@ -167,7 +171,7 @@ TEST(Statistics, PagesOfTheSlackThatWentAreNotMissingElsewhere) {
       const std::size_t gone = holes_punch_all();
       const hak_stats_t after = stats();
       expect_adds_up(after);
-      const std::size_t slack = kRegionBytes - std::size_t{k.capacities[0]} * k.size;
+      const std::size_t slack = bytes_of_shortest(k) - objects_in_shortest(k) * k.size;
       EXPECT_LE(before.slack - after.slack, slack);
       EXPECT_GT(before.slack - after.slack + 2 * os::page_size(), slack);  // the whole pages of it
       EXPECT_EQ(before.free - after.free + before.slack - after.slack, gone);
@@ -188,12 +192,11 @@ TEST(Statistics, ASlabIsObjectsAndSlack) {
                                      : hak_heap_aligned(heap, k.size, k.size);
       const hak_stats_t after = stats();
       expect_adds_up(after);
-      const std::size_t objects =
-          std::size_t{k.capacities[0]} * k.size;  // the first is the shortest
-      const std::size_t ahead = (config::segment_slabs() - 1) * kRegionBytes;
+      const std::size_t objects = objects_in_shortest(k) * k.size;
+      const std::size_t ahead = k.is_long() ? 0 : (config::segment_slabs() - 1) * kRegionBytes;
       EXPECT_EQ(after.live - before.live, k.size);
       EXPECT_EQ(after.free - before.free, objects - k.size + ahead);
-      EXPECT_EQ(after.slack - before.slack, kRegionBytes - objects);
+      EXPECT_EQ(after.slack - before.slack, bytes_of_shortest(k) - objects);
       hak_free(p);
       hak_heap_destroy(heap);
     }

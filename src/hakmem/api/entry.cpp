@@ -19,8 +19,9 @@ namespace {
 constexpr std::size_t kAlwaysInPlace = 64;
 
 // Large objects give back what they can spare, unless it is little.
-bool worth_keeping(std::size_t size, std::size_t usable) {
-  const std::size_t spare = usable <= kMaxSmall ? usable / 2 : usable / 8;
+bool worth_keeping(RegionId id, std::size_t size, std::size_t usable) {
+  const bool can_shrink = id == kRegionLarge && usable > kMaxShort;
+  const std::size_t spare = can_shrink ? usable / 8 : usable / 2;
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 
@@ -40,8 +41,8 @@ HAK_INLINE std::size_t usable_of(const void* p, RegionId id) {
 
 // A large object is resized where it stands, if that can be done.
 bool stays(void* p, RegionId id, std::size_t size, std::size_t usable) {
-  if (worth_keeping(size, usable)) return true;
-  return id == kRegionLarge && size > kMaxSmall && large_resize(p, size);
+  if (worth_keeping(id, size, usable)) return true;
+  return id == kRegionLarge && size > kMaxShort && large_resize(p, size);
 }
 
 // Above it calloc takes a span, which may hold nothing but zero.
@@ -68,9 +69,7 @@ void* malloc_shared(Heap* heap, std::size_t size) {
 
 void* entry_calloc(std::size_t count, std::size_t size) { return zeroed(count, size, nullptr); }
 
-void* calloc_shared(Heap* heap, std::size_t count, std::size_t size) {
-  return zeroed(count, size, heap);
-}
+void* calloc_shared(Heap* h, std::size_t count, std::size_t size) { return zeroed(count, size, h); }
 
 void* reallocate(void* p, std::size_t size, Heap* heap) {
   const RegionId id = region_id_anywhere(p);
@@ -80,7 +79,10 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
   if (id == kRegionLarge && size > usable) {
     if (void* moved = large_move(p, size, heap); moved != nullptr) return moved;
   }
-  void* moved = entry_malloc(size, heap);
+  // What grows may go on growing: a span can where it stands.
+  const bool wants_span = size > usable && size > kMaxShort;
+  void* moved = wants_span ? or_out_of_memory(allocate_of_span(size, kMinAlignment, heap).p)
+                           : entry_malloc(size, heap);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
   const bool large_grew = id == kRegionLarge && size > usable;

@@ -22,9 +22,7 @@ HAK_EXPORT void* hak_reallocarray(void* p, size_t count, size_t size) {
   size_t bytes = 0;
   return __builtin_mul_overflow(count, size, &bytes) ? fail_with(ENOMEM) : entry_realloc(p, bytes);
 }
-HAK_EXPORT void* hak_aligned_alloc(size_t alignment, size_t size) {
-  return aligned_checked(alignment, size);
-}
+HAK_EXPORT void* hak_aligned_alloc(size_t a, size_t n) { return aligned_checked(a, n); }
 
 HAK_EXPORT void hak_free(void* p) { deallocate(p); }
 HAK_EXPORT void hak_free_sized(void* p, size_t) { deallocate(p); }

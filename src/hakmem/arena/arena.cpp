@@ -63,9 +63,7 @@ struct MetadataHeap {
 };
 constinit MetadataHeap metadata{};
 
-std::size_t rounded_metadata(std::size_t bytes) {
-  return std::bit_ceil(std::max(bytes, kCacheLine));
-}
+std::size_t rounded_metadata(std::size_t n) { return std::bit_ceil(std::max(n, kCacheLine)); }
 
 // ---- laying out a reservation ------------------------------------------------------------------
 

@@ -38,8 +38,9 @@ struct Policy {
 constexpr Policy policy_of(unsigned c) {
   const std::size_t size = kSizeClasses[c].size;
   const bool ultra = c >= kFirstC7Class && c <= kLastC7Class;
-  const unsigned capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : 3;
-  const unsigned batch = ultra || size <= 512 ? 8 : capacity / 2;
+  const unsigned few = size <= kMaxShort ? 3 : 1;
+  const unsigned capacity = size <= 2048 ? kFirstCapacity : size <= 8192 ? 7 : few;
+  const unsigned batch = ultra || size <= 512 ? 8 : std::max(capacity / 2, 1U);
   const unsigned most = std::min(kMostBatch, static_cast<unsigned>(kMostBatchBytes / size));
   return {capacity, batch, std::max(batch, most)};
 }
@@ -370,9 +371,7 @@ bool cache_reserve(std::size_t& reserved, std::size_t least) {
   return true;
 }
 
-void cache_release(std::size_t& reserved) {
-  cache.thread->budget_used -= std::exchange(reserved, 0);
-}
+void cache_release(std::size_t& bytes) { cache.thread->budget_used -= std::exchange(bytes, 0); }
 
 void cache_flush_all() {
   for_each_array([](Magazine& m, unsigned slot, bool) {

@@ -48,8 +48,8 @@ struct alignas(kCacheLine) ThreadState {
   std::uint16_t wires[kClasses];  // places of the nulls that are tripwires; 0: none; see kOnTop
   Magazine magazines[kClasses];
   Shelf shelf;
-  void* first_words[(kBytes - 23 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
-                     kClasses * sizeof(Magazine) - kCacheLine) /
+  void* first_words[(kBytes - 27 * sizeof(std::size_t) - sizeof(Outbox) - sizeof(Shelf) -
+                     kClasses * sizeof(Magazine)) /
                     sizeof(void*)];
   Outbox outbox;
 };
@@ -87,7 +87,7 @@ HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
 // Doubles the part of the thread's budget that is reserved for something else than arrays, which
 // may have to make room. False: no room now, or never `least` bytes. cache_release gives it up.
 bool cache_reserve(std::size_t& reserved, std::size_t least);
-void cache_release(std::size_t& reserved);
+void cache_release(std::size_t& bytes);
 
 // Returns all the thread's arrays hold, its outbox and its shelf.
 void cache_flush_all();

@@ -12,11 +12,6 @@ void use_heap(Heap* heap) {
   cache.tag = tag_of_owner(heap->id);
 }
 
-std::uint16_t next_turn() {
-  static constinit std::atomic<std::uint16_t> turn{0};  // any order will do: relaxed
-  return turn.fetch_add(1, std::memory_order_relaxed);
-}
-
 void release(ThreadState* state, Heap* heap) {
   states_remove(state);
   magazines_release(*state, heap);
@@ -65,7 +60,8 @@ bool thread_attach() {
     if (heap != nullptr) heap_park(heap);
     return false;
   }
-  state->turn = next_turn();
+  static constinit std::atomic<std::uint16_t> turn{0};  // any order will do: relaxed
+  state->turn = turn.fetch_add(1, std::memory_order_relaxed);
   state->starts = heap == nullptr;
   cache.thread = state;
   cache.phase = Cache::Phase::attached;

@@ -21,9 +21,7 @@ constinit std::atomic<std::uint32_t> hand{0};
 
 Heap* heap_at_hand() { return heap_by_id(1 + hand.load(std::memory_order_relaxed) % heap_count()); }
 
-void move_hand() {
-  hand.store(hand.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
+void move_on() { hand.store(hand.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 
 // The caller holds both doors.
 Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
@@ -62,7 +60,7 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   if (count == 1) return nullptr;
   const bool shares_lines = kSizeClasses[c].size % kCacheLine != 0;
   for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
-    move_hand();
+    move_on();
     Heap* other = heap_at_hand();
     if (other == heap) continue;
     // A cache that waits with its heap for the next thread holds objects of these slabs: where
@@ -117,7 +115,7 @@ bool help_another() {
   if (heap_count() <= 1) return false;
   // One that needs more help is looked at again.
   const bool helped = help_waiting(heap_at_hand());
-  if (!helped) move_hand();
+  if (!helped) move_on();
   return helped;
 }
 

@@ -21,12 +21,12 @@ struct Bin {
   static constexpr unsigned kFullLevel = kLevels + 1;
 
   Descriptor* levels[kLevels + 2];
-  std::uint32_t slabs;
-  std::uint32_t regions;  // of all slabs
-  std::uint32_t empty;
-  std::uint16_t colour;
-  bool wanted;  // a visit looks for objects: the first slab that comes to be empty is kept
-  std::uint64_t objects;  // that the slabs have room for
+  std::uint64_t slabs : 28;
+  std::uint64_t regions : 28;  // of all slabs
+  std::uint64_t colour : 8;
+  std::uint64_t objects : 37;  // that the slabs have room for
+  std::uint64_t empty : 26;
+  std::uint64_t wanted : 1;  // by a visit: the first slab that comes to be empty is kept
   BinCounters counters;
 
   static unsigned level_of(const Descriptor* slab);

@@ -37,12 +37,18 @@ void populate_where_growing(const Span& span, const Bin& bin) {
 // once.
 unsigned next_length(const Bin& bin, const SizeClass& k) {
   if (config::purge_delay() == 0) return k.regions;
-  return std::min<unsigned>(k.regions, std::bit_floor(bin.regions / 4 + 1));
+  const unsigned most = bin.regions / 4 + 1;
+  if (k.is_long()) return k.regions_of(std::clamp<unsigned>(k.capacity_of(most), 1, k.capacity));
+  return std::min<unsigned>(k.regions, std::bit_floor(most));
 }
 
 // Takes one slab's span, from what was taken ahead or from the arena.
 Descriptor* take_span(Heap* heap, const Bin& bin, const SizeClass& k) {
   const unsigned regions = next_length(bin, k);
+  if (k.is_long()) {  // few of a length: taken ahead they would not be used
+    Descriptor* span = span_allocate(regions).head;
+    return span != nullptr ? span : span_allocate(k.regions_of(1)).head;
+  }
   Descriptor*& segment = heap->segments[lowest_bit(regions)];
   if (segment == nullptr) {
     const std::size_t ahead = config::segment_slabs() > 1 ? config::segment_slabs() : 1;

@@ -15,9 +15,6 @@
 
 namespace hakmem {
 
-// Spans taken ahead of demand: the rest of a segment.
-inline constexpr unsigned kSegmentSizes = 4;  // for slabs of 1, 2, 4 and 8 regions
-
 struct alignas(kCacheLine) Heap {
   std::uint32_t id;
   Heap* next_parked;  // under the registry's lock
@@ -32,8 +29,8 @@ struct alignas(kCacheLine) Heap {
   // By the owner, at each visit; others see by it whether the owner is at work. Relaxed: a hint.
   std::atomic<std::uint32_t> visits;
   std::atomic<std::uint32_t> visited_at;  // one of the last, in coarse milliseconds
-  Descriptor* segments[kSegmentSizes];
-  Descriptor* taken[kClasses];         // what is left of pending lists that were taken
+  Descriptor* segments[4];                // taken ahead: for slabs of 1, 2, 4 and 8 regions
+  Descriptor* taken[kClasses];            // what is left of pending lists that were taken
   std::atomic<std::uint32_t> drained;  // slabs taken off them so far; others see by it what waits
   std::uint32_t next_list;             // the class whose list comes first where any will do
   std::uint64_t served;                // bit c: of class c objects were needed since its turn

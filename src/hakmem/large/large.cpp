@@ -28,9 +28,7 @@ constexpr std::size_t kLeastPurged = std::size_t{1} << 20;
 
 std::size_t regions_for(std::size_t bytes) { return (bytes + kRegionBytes - 1) >> kRegionShift; }
 
-bool has_room_for_start(std::size_t size) {
-  return (regions_for(size) << kRegionShift) - size >= kMostStart;
-}
+bool leaves_room(std::size_t n) { return (regions_for(n) << kRegionShift) - n >= kMostStart; }
 
 std::size_t next_start() {
   // A lost step does no harm: relaxed, and no atomic addition.
@@ -61,14 +59,12 @@ Descriptor* head_checked(const void* p) {
   return head;
 }
 
-std::size_t reserved_for_start(const Descriptor* head) {
-  return head->large.moved_start ? kMostStart : 0;
-}
+std::size_t start_reserve(const Descriptor* d) { return d->large.moved_start ? kMostStart : 0; }
 
 // Whatever the start is, what may be used is the same: large_good_size knows it beforehand.
 void set_usable(Descriptor* head) {
   const std::size_t before = head->large.bytes;
-  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - reserved_for_start(head);
+  head->large.bytes = (std::size_t{head->regions} << kRegionShift) - start_reserve(head);
   if (head->large.bytes != before) count_large(head->large.bytes - before);
 }
 
@@ -92,7 +88,7 @@ void delist(Descriptor* head) {
 
 // A span that was a large object's keeps the start it had, if it may.
 void choose_start(Descriptor* head, std::size_t size, std::size_t alignment) {
-  const bool moves = alignment <= kCacheLine && has_room_for_start(size);
+  const bool moves = alignment <= kCacheLine && leaves_room(size);
   if (!moves) head->start = 0;
   if (moves && !head->large.moved_start) head->start = static_cast<std::uint32_t>(next_start());
   head->large.moved_start = moves;
@@ -108,7 +104,7 @@ Descriptor* become_large(Descriptor* head, std::size_t size, std::size_t alignme
 }
 
 bool resize(Descriptor* head, std::size_t size) {
-  const std::size_t regions = regions_for(size + reserved_for_start(head));
+  const std::size_t regions = regions_for(size + start_reserve(head));
   if (regions > head->regions) {
     const std::size_t before = head->regions;
     if (is_apart(head) || !span_grow(head, regions)) return false;
@@ -167,7 +163,7 @@ void* move_by_copy(Descriptor* head, std::size_t size, Heap* heap) {
 
 void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
   if (config::limit() != 0) return nullptr;  // it is over what lies in arenas
-  const Apart apart = apart_open(head, regions_for(size + reserved_for_start(head)));
+  const Apart apart = apart_open(head, regions_for(size + start_reserve(head)));
   if (apart.head == nullptr) return nullptr;
   apart.head->large.moved_start = head->large.moved_start;
   apart.head->large.heap = 0;
@@ -182,7 +178,7 @@ void* move_apart(Descriptor* head, std::size_t size, Heap* heap) {
 void* grow_apart(Descriptor* head, std::size_t size, Heap* heap) {
   Heap* home = head->large.heap != 0 ? heap_by_id(head->large.heap) : nullptr;
   if (home != nullptr) delist(head);
-  const bool grown = apart_grow(head, regions_for(size + reserved_for_start(head)));
+  const bool grown = apart_grow(head, regions_for(size + start_reserve(head)));
   set_usable(head);
   head->large.heap = 0;
   if (grown) home = heap;
@@ -253,7 +249,7 @@ void* large_move(void* p, std::size_t size, Heap* heap) {
 }
 
 std::size_t large_good_size(std::size_t size) {
-  return (regions_for(size) << kRegionShift) - (has_room_for_start(size) ? kMostStart : 0);
+  return (regions_for(size) << kRegionShift) - (leaves_room(size) ? kMostStart : 0);
 }
 
 }  // namespace hakmem

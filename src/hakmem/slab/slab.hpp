@@ -13,13 +13,10 @@ inline const SizeClass& class_of(const Descriptor* slab) { return kSlotClasses[s
 // Descriptor::start, from the owner's line.
 inline unsigned slab_start(const Descriptor* slab) { return slab->colour * unsigned{kCacheLine}; }
 
-inline unsigned capacity_of(const Descriptor* slab) {
-  return class_of(slab).capacities[lowest_bit(slab->regions) % kSlabLengths];
-}
+inline unsigned capacity_of(const Descriptor* d) { return class_of(d).capacity_of(d->regions); }
 
-// Makes a span of 1, 2, 4 or 8 regions, as the class allows, a slab of the heap `owner`. Its first
-// object lies `colour` cache lines behind its start, modulo what is spare. False: no memory for its
-// bitmaps.
+// Makes a span, as long as the class allows, a slab of the heap `owner`. Its first object lies
+// `colour` cache lines behind its start, modulo what is spare. False: no memory for its bitmaps.
 [[nodiscard]] bool slab_create(Descriptor* span, const SizeClass& k, std::uint32_t owner,
                                unsigned colour);
 

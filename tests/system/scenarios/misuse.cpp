@@ -118,7 +118,7 @@ void free_inside_large(std::size_t size, std::size_t offset) {
 
 }  // namespace
 
-SCENARIO(dies_large_double_free_100k) { free_large_twice(100 << 10); }
+SCENARIO(dies_large_double_free_300k) { free_large_twice(300 << 10); }
 SCENARIO(dies_large_double_free_1m) { free_large_twice(1 << 20); }
 SCENARIO(dies_large_double_free_100m) { free_large_twice(100 << 20); }
 SCENARIO(dies_inside_span_page) { free_inside_large(1 << 20, 4096); }
