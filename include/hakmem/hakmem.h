@@ -67,7 +67,8 @@ HAK_EXPORT void hak_free_aligned_sized(void* p, size_t alignment, size_t size);
 HAK_EXPORT size_t hak_usable_size(const void* p);
 
 /* The usable size that hak_malloc(size) gives at least: asking for it wastes nothing. (The first
- * objects of a thread may be a little larger, and large objects up to a quarter.)
+ * objects of a thread may be a little larger, and large objects up to a quarter. From 32 KiB on
+ * hak_calloc, and hak_realloc that grows, may give less than that, though never less than `size`.)
  * 0 when `size` is larger than any object can be. */
 HAK_EXPORT size_t hak_good_size(size_t size);
 
@@ -81,7 +82,7 @@ HAK_EXPORT size_t hak_collect(bool force);
  * objects and those of other threads, and its heap is there for the next thread, whose objects may
  * come to lie in cache lines with those that the caller keeps. It may go on allocating at any time,
  * and then starts anew. Without this call an idle thread holds back at most its cache budget
- * (HAKMEM_CACHE_BUDGET; but small arrays of all classes, 1.7 MB, where it is less) and 256 KiB, or
+ * (HAKMEM_CACHE_BUDGET; but small arrays of all classes, 2.4 MB, where it is less) and 256 KiB, or
  * a thousand objects, of other threads. */
 HAK_EXPORT void hak_thread_idle(void);
 

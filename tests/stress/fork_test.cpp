@@ -13,7 +13,7 @@
 namespace {
 
 constexpr unsigned kPatience = 30;  // seconds until a child counts as deadlocked
-constexpr int kForks = 80;
+constexpr int kForks = 50;
 
 void churn(Random& random, std::vector<Object>& table, int operations) {
   for (int i = 0; i < operations; ++i) {

@@ -36,10 +36,13 @@ inline unsigned cached(unsigned c) {
 
 inline const BinCounters& counters(unsigned c) { return current_heap->bins[c].counters; }
 
+// Of those that are charged to the thread's budget: not the first of long objects.
 inline std::size_t places_in_bytes() {
   std::size_t sum = 0;
-  for (unsigned c = 0; c < kClasses; ++c)
-    sum += magazine(c).capacity * std::size_t{kSizeClasses[c].size};
+  for (unsigned c = 0; c < kClasses; ++c) {
+    const bool free_one = kSizeClasses[c].is_long() && magazine(c).words != nullptr;
+    sum += (magazine(c).capacity - std::size_t{free_one}) * kSizeClasses[c].size;
+  }
   return sum;
 }
 

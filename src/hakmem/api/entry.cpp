@@ -20,8 +20,7 @@ constexpr std::size_t kAlwaysInPlace = 64;
 
 // Large objects give back what they can spare, unless it is little.
 bool worth_keeping(RegionId id, std::size_t size, std::size_t usable) {
-  const bool can_shrink = id == kRegionLarge && usable > kMaxShort;
-  const std::size_t spare = can_shrink ? usable / 8 : usable / 2;
+  const std::size_t spare = usable / (usable <= kMaxShort ? 2 : id == kRegionLarge ? 8 : 4);
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 
@@ -81,8 +80,8 @@ void* reallocate(void* p, std::size_t size, Heap* heap) {
   }
   // What grows may go on growing: a span can where it stands.
   const bool wants_span = size > usable && size > kMaxShort;
-  void* moved = wants_span ? or_out_of_memory(allocate_of_span(size, kMinAlignment, heap).p)
-                           : entry_malloc(size, heap);
+  void* moved = wants_span ? allocate_of_span(size, kMinAlignment, heap).p : nullptr;
+  if (moved == nullptr) moved = entry_malloc(size, heap);
   if (moved == nullptr) return size <= usable ? p : nullptr;  // shrinking cannot fail
   memcpy(moved, p, std::min(size, usable));
   const bool large_grew = id == kRegionLarge && size > usable;

@@ -124,9 +124,13 @@ void lay_null(Magazine& m, unsigned slot) {
 
 // ---- the size of the arrays --------------------------------------------------------------------
 
-// Words for a first array, from the thread's page while it has room.
+// Words for a first array, from the thread's page while it has room. Long objects have none where
+// the budget is small (lean), and their one place is not charged: it would use up many threads'
+// shares.
 bool first_array(Magazine& m, unsigned c) {
   ThreadState& t = *cache.thread;
+  const SizeClass& k = kSizeClasses[c];
+  if (k.is_long() && k.size * kClassShare > config::cache_budget()) return false;
   const Policy policy = policy_of(c);
   const std::size_t words = policy.first_capacity + 1;
   if (t.first_words_used + words <= std::size(t.first_words)) {
@@ -139,7 +143,7 @@ bool first_array(Magazine& m, unsigned c) {
   }
   m.capacity = static_cast<std::uint16_t>(policy.first_capacity);
   m.batch = static_cast<std::uint16_t>(policy.first_batch);
-  t.budget_used += m.capacity * kSizeClasses[c].size;
+  if (!k.is_long()) t.budget_used += m.capacity * k.size;
   point_cache_at(slot_of_class(c), m, 0);
   return true;
 }
@@ -316,6 +320,7 @@ void* cache_refill(unsigned slot) {
   if (void* p = step_over_null(m, slot)) return p;
   if (starts_with(m) || !thread_take_heap()) return starter_object(m, c);
   if (!has_array(m, c)) {
+    note_visit(m);
     void* one[1];
     return heap_refill(current_heap, kSizeClasses[c], one + 1, 1) == 1 ? one[0] : nullptr;
   }
@@ -344,10 +349,7 @@ void cache_overflow(unsigned slot, void* p) {
     void** last = cache.words[slot] - (cache.thread->wires[c] >= kOnTop ? 1 : 0);
     if (*last == p) fatal_pointer("double free of", p, kSizeClasses[c].size);
   }
-  if (!has_array(m, c)) {
-    heap_return(current_heap, &p, 1, cache.thread->outbox);
-    return;
-  }
+  if (!has_array(m, c)) return heap_return(current_heap, &p, 1, cache.thread->outbox);
   if (!is_draining(m, slot) && step_over_limit(m, slot, p)) return;
   const bool memory_waits = note_visit(m);
   take_up_wires(m, slot);

@@ -24,8 +24,8 @@ struct Bin {
   std::uint64_t slabs : 28;
   std::uint64_t regions : 28;  // of all slabs
   std::uint64_t colour : 8;
-  std::uint64_t objects : 37;  // that the slabs have room for
-  std::uint64_t empty : 26;
+  std::uint64_t objects : 39;  // that the slabs have room for
+  std::uint64_t empty : 24;
   std::uint64_t wanted : 1;  // by a visit: the first slab that comes to be empty is kept
   BinCounters counters;
 
