@@ -118,26 +118,6 @@ TEST(Wires, AreLaidByFreesOfLargeObjects) {
       {{"HAKMEM_PURGE_DELAY", "20"}});
 }
 
-// A wire takes a place of each array: one that it makes full grows like any other.
-TEST(Wires, DoNotKeepArraysFromGrowing) {
-  in_child(
-      [] {
-        attach();
-        fill_array(8);
-        leave_a_span_waiting();
-        for (unsigned c = 9; c < 20; ++c) give(c, take(c));  // visits: wires are laid
-        EXPECT_TRUE(cache.thread->waiting);
-        std::vector<void*> objects(600);
-        for (int round = 0; round < 50; ++round) {
-          for (void*& p : objects) p = take(8);
-          for (void* p : objects) give(8, p);
-        }
-        EXPECT_TRUE(cache.thread->waiting);
-        EXPECT_GE(magazine(8).capacity, objects.size());
-      },
-      {{"HAKMEM_PURGE_DELAY", "100000000"}});
-}
-
 // In a large heap a thread frees most of what there is, as fast as it can, and from then on takes
 // and frees one object again and again: the pages that were freed are given back all the same.
 TEST(Wires, AreNotBuriedByABurstOfFrees) {

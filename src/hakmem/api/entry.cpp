@@ -20,7 +20,7 @@ constexpr std::size_t kAlwaysInPlace = 64;
 
 // Large objects give back what they can spare, unless it is little.
 bool worth_keeping(RegionId id, std::size_t size, std::size_t usable) {
-  const std::size_t spare = usable / (usable <= kMaxShort ? 2 : id == kRegionLarge ? 8 : 4);
+  const std::size_t spare = usable / (usable <= kMaxShort ? 2 : id == kRegionLarge ? 8 : 3);
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);
 }
 

@@ -355,9 +355,9 @@ void cache_overflow(unsigned slot, void* p) {
   take_up_wires(m, slot);
   if (is_draining(m, slot)) {
     return_oldest(m, slot, held(slot, m));
-  } else if (held(slot, m) + memory_waits >= m.capacity) {  // a wire wants a place, too
+  } else if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
-    if (!grown) return_oldest(m, slot, std::min(held(slot, m), m.capacity / 2U + 1));
+    if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
   }
   unified_cache_push(slot, p);
   if (memory_waits) lay_null(m, slot);
