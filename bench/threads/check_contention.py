@@ -14,9 +14,9 @@ WORKER, LIBRARY, *WORKLOADS = sys.argv[1:]
 THREADS = 8
 # Calls of an operation, at least, where that is more than one.
 CALLS = {"web-server": 200, "short-lived": 2}
-# Where more than one may: a quarter of these are large objects, of which threads pass on a few at a
-# time, and all that is too much goes to the arena (14 with two threads, 42 with eight).
-MOST = {"buffers": 150}
+# Where more than one may: a ninth of these are large objects, of which threads pass on a few at a time,
+# and slabs of a few objects come from the arena and go there (3 to 6).
+MOST = {"buffers": 30}
 LINE = "contended acquisitions: "
 
 

@@ -18,7 +18,7 @@ namespace {
 // Shrinking within this many bytes never moves an object: nothing would be saved.
 constexpr std::size_t kAlwaysInPlace = 64;
 
-// Large objects give back what they can spare, unless it is little.
+// Spans give back what they can spare where they stand; what must move does so for a smaller class.
 bool worth_keeping(RegionId id, std::size_t size, std::size_t usable) {
   const std::size_t spare = usable / (usable <= kMaxShort ? 2 : id == kRegionLarge ? 8 : 3);
   return size <= usable && (size >= usable - spare || usable <= kAlwaysInPlace);

@@ -21,7 +21,7 @@ struct Bin {
   static constexpr unsigned kFullLevel = kLevels + 1;
 
   Descriptor* levels[kLevels + 2];
-  std::uint64_t slabs : 28;
+  std::uint64_t slabs : 28;    // two words in all: a heap is to fit a block of metadata
   std::uint64_t regions : 28;  // of all slabs
   std::uint64_t colour : 8;
   std::uint64_t objects : 39;  // that the slabs have room for

@@ -1,4 +1,4 @@
-// Large objects: more than 64 KiB, or aligned beyond what slabs can do. Each is a span of its own,
+// Large objects: more than 256 KiB, or aligned beyond what slabs can do. Each is a span of its own,
 // or mapped apart after it had to move while it grew (arena/apart.hpp).
 // Any thread may call any of these for an object it may use.
 #pragma once
