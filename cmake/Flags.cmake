@@ -13,6 +13,19 @@ function(hakmem_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${HAKMEM_UNITY} UNITY_BUILD_BATCH_SIZE 0)
 endfunction()
 
+# Headers of others for `target`, compiled once by `first`, a target with the same flags (`target` itself
+# if it is the first). Without HAKMEM_UNITY each source is compiled as it stands.
+function(hakmem_precompiled target first)
+  if(NOT HAKMEM_UNITY)
+    return()
+  endif()
+  if(target STREQUAL first)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  else()
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  endif()
+endfunction()
+
 # Only hot gates can be frozen, and only to numbers.
 string(REPLACE "," ";" frozen "${HAKMEM_FREEZE}")
 file(READ ${PROJECT_SOURCE_DIR}/src/hakmem/config/options.def options)

@@ -34,8 +34,7 @@ constexpr int kReached = 10;  // exit codes of a child that did well
 constexpr int kFelt = 11;
 constexpr int kNotReached = 12;
 
-[[noreturn]] void live_through(long first, long length, bool warm) {
-  if (warm) survival::use_everything();
+[[noreturn]] void live_through(long first, long length) {
   before_window = first;
   in_window = length;
   armed = true;
@@ -46,12 +45,12 @@ constexpr int kNotReached = 12;
   std::_Exit(in_window < length ? kReached : kNotReached);
 }
 
-// The number of windows in which the workload met NULL.
-int sweep(long length, bool warm) {
+// The number of windows in which the workload met NULL. Each begins with the heap as it is now.
+int sweep(long length) {
   int felt = 0;
   for (long first = 0;; ++first) {
     const pid_t child = fork();
-    if (child == 0) live_through(first, length, warm);
+    if (child == 0) live_through(first, length);
     int status = 0;
     REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -103,8 +102,9 @@ void* mremap(void* address, std::size_t old_bytes, std::size_t bytes, int flags,
 
 int main() {
   for (const bool warm : {false, true}) {
+    if (warm) survival::use_everything();
     for (const long length : {1L, 5L, 40L, LONG_MAX}) {
-      const int felt = sweep(length, warm);
+      const int felt = sweep(length);
       // Where every call fails from the first on, a fresh heap cannot but say NULL.
       if (!warm && length == LONG_MAX) REQUIRE(felt > 3);
     }

@@ -17,11 +17,11 @@ constexpr std::uint32_t kPatience = 32;
 constexpr std::uint32_t kIdleMilliseconds = 8;
 
 // Which heap is looked at next. Threads may skip or repeat one: relaxed.
-constinit std::atomic<std::uint32_t> hand{0};
+constinit std::atomic<std::uint32_t> turn{0};
 
-Heap* heap_at_hand() { return heap_by_id(1 + hand.load(std::memory_order_relaxed) % heap_count()); }
+Heap* heap_in_turn() { return heap_by_id(1 + turn.load(std::memory_order_relaxed) % heap_count()); }
 
-void move_on() { hand.store(hand.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+void move_on() { turn.store(turn.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
 
 // The caller holds both doors.
 Descriptor* take_over(Heap* heap, Heap* other, unsigned c) {
@@ -61,7 +61,7 @@ Descriptor* heap_adopt(Heap* heap, unsigned c) {
   const bool shares_lines = kSizeClasses[c].size % kCacheLine != 0;
   for (unsigned look = 0; look < std::min(count, kLooks); ++look) {
     move_on();
-    Heap* other = heap_at_hand();
+    Heap* other = heap_in_turn();
     if (other == heap) continue;
     // A cache that waits with its heap for the next thread holds objects of these slabs: where
     // they are not made of whole lines, two threads would write to the same ones.
@@ -114,7 +114,7 @@ bool help_waiting(Heap* heap) {
 bool help_another() {
   if (heap_count() <= 1) return false;
   // One that needs more help is looked at again.
-  const bool helped = help_waiting(heap_at_hand());
+  const bool helped = help_waiting(heap_in_turn());
   if (!helped) move_on();
   return helped;
 }

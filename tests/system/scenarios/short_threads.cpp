@@ -50,7 +50,7 @@ std::size_t resident_after(void (*body)(Estate&, unsigned)) {
   const pid_t child = fork();
   if (child == 0) {
     Estate estate;
-    body(estate, static_cast<unsigned>(scenario::scaled(40000)));
+    body(estate, static_cast<unsigned>(scenario::scaled(20000)));
     const std::size_t resident = scenario::resident_bytes();
     _exit(write(ends[1], &resident, sizeof resident) == sizeof resident ? 0 : 1);
   }
