@@ -14,7 +14,7 @@
 namespace hakmem {
 namespace {
 
-constexpr std::uint32_t kVisitsPerLook = 16;
+constexpr std::uint32_t kVisitsPerHelp = 16;
 constexpr std::uint32_t kVisitsPerTidying = 64;  // of a full one
 constexpr unsigned kMostMoved = 16;              // of a length, at once
 // So much is worth that the thread comes to the slow door for it.
@@ -173,7 +173,7 @@ void empty_where(Due due) {
 }  // namespace
 
 void shelf_visit(Shelf& shelf) {
-  if (++shelf.visits % kVisitsPerLook != 0) return;
+  if (++shelf.visits % kVisitsPerHelp != 0) return;
   // A program that lives on large objects alone should see what waits in heaps, too.
   help_another();
   cache_tick();
