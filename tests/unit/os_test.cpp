@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "child.hpp"
 #include "hakmem/base/bits.hpp"
@@ -335,19 +338,48 @@ TEST_F(GroupLimit, OfTheFirstVersionToo) {
   }
 }
 
-TEST(System, CoarseClockIsTheSystems) {
-  const auto read_system = [] {
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return static_cast<std::uint64_t>(t.tv_sec) * 1000 +
-           static_cast<std::uint64_t>(t.tv_nsec) / 1000000;
-  };
-  for (int i = 0; i < 1000; ++i) {
-    const std::uint64_t before = read_system();
+std::uint64_t system_milliseconds() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(t.tv_nsec) / 1000000;
+}
+
+TEST(System, CoarseClockGoesOnWithTheSystems) {
+  const std::uint64_t begin = coarse_milliseconds();
+  const std::uint64_t system_begin = system_milliseconds();
+  std::uint64_t last = begin;
+  while (last < begin + 200) {
     const std::uint64_t now = coarse_milliseconds();
-    EXPECT_LE(before, now);
-    EXPECT_LE(now, read_system());
+    ASSERT_LE(last, now);
+    last = now;
+    ASSERT_LE(now - begin, system_milliseconds() - system_begin);
   }
+}
+
+TEST(System, CoarseClockHardlyGoesOnWhileNobodyAsks) {
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t before = coarse_milliseconds();
+    usleep(300000);
+    const std::uint64_t after = coarse_milliseconds();
+    EXPECT_EQ(after - before, 100u);
+  }
+}
+
+TEST(System, CoarseClockIsOneForAllThreads) {
+  std::atomic<std::uint64_t> latest{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&latest] {
+      for (int i = 0; i < 200000; ++i) {
+        const std::uint64_t seen = latest.load();
+        const std::uint64_t now = coarse_milliseconds();
+        if (now < seen) ADD_FAILURE() << now << " after " << seen;
+        latest.store(now);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

@@ -39,7 +39,6 @@ HAK_EXPORT size_t hak_stats_json(char* text, size_t n) { return json_statistics(
 HAK_EXPORT void hak_print_stats(int fd) { print_statistics(fd); }
 
 // ---- first-class heaps -------------------------------------------------------------------------
-
 HAK_EXPORT hak_heap_t* hak_heap_new(void) {
   Heap* heap = thread_ready() ? shared_heap_open() : nullptr;
   return heap != nullptr ? reinterpret_cast<hak_heap_t*>(heap) : fail_with(ENOMEM);

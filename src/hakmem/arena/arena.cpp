@@ -54,7 +54,6 @@ std::size_t limit_now() {
 }
 
 // ---- the metadata heap -------------------------------------------------------------------------
-
 struct MetadataHeap {
   GrowingArray memory;
   std::size_t capacity;
@@ -66,7 +65,6 @@ constinit MetadataHeap metadata{};
 std::size_t rounded_metadata(std::size_t n) { return std::bit_ceil(std::max(n, kCacheLine)); }
 
 // ---- laying out a reservation ------------------------------------------------------------------
-
 struct Offsets {
   std::size_t ids, places, descriptors, local_bits, remote_bits, metadata, metadata_bytes, memory,
       total;

@@ -19,7 +19,6 @@ constinit std::size_t most_used = 0;  // regions that were in use at once
 constinit std::uint64_t purges = 0;
 
 // ---- purging -----------------------------------------------------------------------------------
-
 // Purges the pages of bitmaps that belong to free regions alone, those of `span`, as far as they
 // touch the regions [from, to) and are accessible. Bits of free regions mean nothing: local ones
 // are cleared when a slab is made, remote ones are 0 already. Where it fails the bits stay.
@@ -73,7 +72,6 @@ bool too_old(const Descriptor* span, std::uint64_t now) {
 std::size_t dirty_bytes() { return dirty_regions.load(std::memory_order_relaxed) << kRegionShift; }
 
 // ---- limits ------------------------------------------------------------------------------------
-
 // A control group's limit is asked for when so much waits: few programs need to know it.
 constexpr std::size_t kDirtyBeforeAsking = std::size_t{16} << 20;
 // A larger share makes no sense; the product must not overflow.

@@ -9,14 +9,12 @@
 namespace hakmem {
 
 // ---- the slow door: declared here, defined in api/, the only way to everything else -------------
-
 // Null when memory cannot be had; errno is left alone.
 void* malloc_slow(std::size_t size);
 // `relative` is what region_id_of says of `p`, exclusive-or the thread's tag: it is at hand.
 void free_slow(void* p, std::size_t relative);
 
 // ---- the route: from a size to its slot, decided once -------------------------------------------
-
 namespace detail {
 
 template <std::size_t kStep, std::size_t kMost>
@@ -56,7 +54,6 @@ HAK_INLINE bool takes_c7_ultra_call(unsigned slot) {
 }
 
 // ---- the two fast paths -------------------------------------------------------------------------
-
 // size <= kMaxTiny. Null: the slow door.
 HAK_INLINE void* tiny_alloc(std::size_t size) {
   const unsigned slot = kTinyRoute[(size + kTinyStep - 1) / kTinyStep];

@@ -143,7 +143,6 @@ HAK_NOINLINE bool make_room(Shelf& shelf, std::size_t bytes) {
 }
 
 // ---- others' shelves ---------------------------------------------------------------------------
-
 // Empties the shelves that are due. Called with the states' lock, let go before spans go back.
 template <typename Due>
 void empty_where(Due due) {

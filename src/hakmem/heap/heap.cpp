@@ -23,7 +23,6 @@ constexpr unsigned kManySlabs = 8;
 constexpr unsigned kManyWaiting = 32;
 
 // ---- new slabs ---------------------------------------------------------------------------------
-
 // A class that grew before will use what it gets: its pages come by one call instead of 16 faults.
 // Of larger objects a program may never touch all.
 void populate_where_growing(const Span& span, const Bin& bin) {

@@ -91,7 +91,6 @@ void heap_return(Heap* heap, void* const* objects, unsigned count, Outbox& outbo
 void heaps_trim_idle();
 
 // ---- remote free (remote_free.cpp) -------------------------------------------------------------
-
 // Frees an object of another heap without an outbox. `id` is its region id. Needs no memory.
 void remote_free(void* p, RegionId id);
 
@@ -114,7 +113,6 @@ void help_after_push(Heap* heap, const SizeClass& k);
 bool help_another();
 
 // ---- used between the files of this folder -----------------------------------------------------
-
 // Slabs that one visit works off, so that no malloc pays for a million frees: of each list in its
 // turn; of the one that is needed; of any before a heap grows; for an owner that sleeps.
 inline constexpr unsigned kListsInTurn = 2;

@@ -30,7 +30,6 @@ struct Outbox {
 void outbox_flush(Outbox& outbox);
 
 // ---- used by outbox_add ------------------------------------------------------------------------
-
 // Both: true as outbox_add. Sends off some of what lies longest: so no free pays for all of it.
 bool outbox_relieve(Outbox& outbox);
 

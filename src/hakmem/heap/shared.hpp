@@ -23,7 +23,6 @@ void* shared_allocate(Heap* heap, unsigned c);
 void shared_free(void* p, RegionId id);
 
 // ---- starters ----------------------------------------------------------------------------------
-
 // The class of which a thread gets a starter object instead of class `c`: threads share starter
 // slabs, and so that they share no cache line, such objects are made of whole lines.
 constexpr unsigned starter_class(unsigned c) {

@@ -21,7 +21,9 @@ std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
 // Bytes of address space: 2^47 on x86-64, 2^39 to 2^52 on aarch64, read off the stack's address.
 std::size_t address_space_size();
 
-// Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds).
+// Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds). While nobody
+// asks it goes on for a tenth of a second at most: what a program that slept kept for later is not
+// old then.
 std::uint64_t coarse_milliseconds();
 
 // Keeps what descriptor 2 is now: coreutils close theirs before the last destructors. The second
