@@ -27,8 +27,8 @@ constexpr unsigned kQuietRounds = 8;
 
 void tidy() {
   for_each_heap([](Heap* heap) { help_waiting(heap); });
+  shelves_tick(os::coarse_milliseconds(2 * kLongestPause));  // its sleep counts
   memory_tick();
-  shelves_tick(os::coarse_milliseconds());
   holes_finish_round();
 }
 

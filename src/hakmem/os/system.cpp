@@ -28,8 +28,8 @@ std::size_t address_space_size() {
   return std::bit_ceil(address_of(&on_stack));
 }
 
-std::uint64_t coarse_milliseconds() {
-  constexpr std::uint64_t kMostGap = 100, kMostLate = 10000;
+std::uint64_t coarse_milliseconds(std::uint64_t most_gap) {
+  constexpr std::uint64_t kMostLate = 10000;
   constexpr unsigned kBits = 24;  // of the system's time: 4.6 hours
   constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
   // The system's time when it was asked last, and above its bits the answer, which begins where no
@@ -42,7 +42,7 @@ std::uint64_t coarse_milliseconds() {
   for (;;) {
     const std::uint64_t gap = (now - last) & kMask;
     if (gap == 0 || gap > kMask - kMostLate) return last >> kBits;  // others saw a later time
-    const std::uint64_t answer = (last >> kBits) + (gap < kMostGap ? gap : kMostGap);
+    const std::uint64_t answer = (last >> kBits) + (gap < most_gap ? gap : most_gap);
     const std::uint64_t next = answer << kBits | (now & kMask);
     if (seen.compare_exchange_weak(last, next, std::memory_order_relaxed)) return answer;
   }

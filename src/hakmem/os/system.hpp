@@ -22,9 +22,8 @@ std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
 std::size_t address_space_size();
 
 // Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds). While nobody
-// asks it goes on for a tenth of a second at most: what a program that slept kept for later is not
-// old then.
-std::uint64_t coarse_milliseconds();
+// asks it goes on by `most_gap` at most: what a program that slept kept for later is not old then.
+std::uint64_t coarse_milliseconds(std::uint64_t most_gap = 100);
 
 // Keeps what descriptor 2 is now: coreutils close theirs before the last destructors. The second
 // finds a descriptor that leads there still; -1: the program has closed them, or begun without.
