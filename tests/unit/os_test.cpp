@@ -346,8 +346,8 @@ std::uint64_t system_milliseconds() {
 }
 
 TEST(System, CoarseClockGoesOnWithTheSystems) {
+  const std::uint64_t system_begin = system_milliseconds();  // before: it may go on in between
   const std::uint64_t begin = coarse_milliseconds();
-  const std::uint64_t system_begin = system_milliseconds();
   std::uint64_t last = begin;
   while (last < begin + 200) {
     const std::uint64_t now = coarse_milliseconds();
