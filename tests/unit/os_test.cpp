@@ -357,16 +357,28 @@ TEST(System, CoarseClockGoesOnWithTheSystems) {
   }
 }
 
-TEST(System, CoarseClockHardlyGoesOnWhileNobodyAsks) {
-  for (int i = 0; i < 3; ++i) {
-    const std::uint64_t before = coarse_milliseconds();
-    usleep(300000);
-    const std::uint64_t after = coarse_milliseconds();
-    EXPECT_EQ(after - before, 100u);
-  }
+// Milliseconds by which the clock goes on while nobody asks for 300.
+std::uint64_t clock_gap() {
   const std::uint64_t before = coarse_milliseconds();
   usleep(300000);
-  EXPECT_GE(coarse_milliseconds(2000) - before, 250u);
+  return coarse_milliseconds() - before;
+}
+
+TEST(System, CoarseClockHardlyGoesOnWhileNobodyAsks) {
+  for (const std::uint64_t most : {100, 150, 0}) {
+    bound_clock_gaps(most);
+    EXPECT_EQ(clock_gap(), std::max<std::uint64_t>(most, 100));
+  }
+  bound_clock_gaps(UINT64_MAX);
+  EXPECT_GE(clock_gap(), 250u);
+  bound_clock_gaps(0);
+}
+
+// A fifth of the purge delay, and the whole gap where a janitor asks.
+TEST(System, TheBoundOfTheClockIsOfThePurgeDelay) {
+  in_child([] { EXPECT_EQ(clock_gap(), 100u); });
+  in_child([] { EXPECT_EQ(clock_gap(), 200u); }, {{"HAKMEM_PURGE_DELAY", "1000"}});
+  in_child([] { EXPECT_GE(clock_gap(), 250u); }, {{"HAKMEM_BACKGROUND", "1"}});
 }
 
 TEST(System, CoarseClockIsOneForAllThreads) {

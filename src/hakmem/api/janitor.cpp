@@ -25,13 +25,6 @@ constexpr std::uint64_t kLongestPause = 1000;
 // Caches wait for the next thread for so many rounds in which nothing else happens.
 constexpr unsigned kQuietRounds = 8;
 
-void tidy() {
-  for_each_heap([](Heap* heap) { help_waiting(heap); });
-  shelves_tick(os::coarse_milliseconds(2 * kLongestPause));  // its sleep counts
-  memory_tick();
-  holes_finish_round();
-}
-
 [[noreturn]] void* work(void*) {
   const std::uint64_t shortest =
       std::clamp(config::purge_delay() / 2, kShortestPause, kLongestPause);
@@ -47,7 +40,10 @@ void tidy() {
       pause = std::min(pause * 2, kLongestPause);
       if (++quiet == kQuietRounds) parked_caches_release();
     }
-    tidy();
+    for_each_heap([](Heap* heap) { help_waiting(heap); });
+    shelves_tick(os::coarse_milliseconds());
+    memory_tick();
+    holes_finish_round();
   }
 }
 

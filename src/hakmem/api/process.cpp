@@ -116,8 +116,7 @@ bool thread_ready() {
   if (HAK_LIKELY(cache.phase == Cache::Phase::attached)) return true;
   if (!start() || !thread_attach()) return false;
   if (!hooked.load(std::memory_order_acquire)) hook_system();
-  // Any value but null makes the destructor run. May allocate. A thread whose end is not seen has
-  // no cache.
+  // Any value but null makes the destructor run. May allocate. Without a key: no cache.
   if (!hooked.load(std::memory_order_acquire)) return true;
   if (pthread_setspecific(exit_key, &cache) != 0) {
     thread_idle();

@@ -104,6 +104,7 @@ void load() {
   }
   os::inject_page_size(page_size());
   os::fail_memory_call(fail_os_call());
+  os::bound_clock_gaps(background() != 0 ? UINT64_MAX : purge_delay() / 5);  // a janitor asks
   static_cast<void>(os::make_readable(&values, sizeof values));  // else they stay writable
 }
 

@@ -124,8 +124,7 @@ void lay_null(Magazine& m, unsigned slot) {
 
 // ---- the size of the arrays --------------------------------------------------------------------
 // Words for a first array, from the thread's page while it has room. Long objects have none where
-// the budget is small (lean), and their one place is not charged: it would use up many threads'
-// shares.
+// the budget is small (lean), nor is their one place charged: it would use up many threads' shares.
 bool first_array(Magazine& m, unsigned c) {
   ThreadState& t = *cache.thread;
   const SizeClass& k = kSizeClasses[c];

@@ -32,8 +32,7 @@ void populate_where_growing(const Span& span, const Bin& bin) {
 }
 
 // Slabs grow with their bin: many heaps that hold few objects each, of many classes, would keep
-// much for them. But short ones are often empty, which costs page faults where memory goes back at
-// once.
+// much for them. But short ones are often empty: page faults, where memory goes back at once.
 unsigned next_length(const Bin& bin, const SizeClass& k) {
   if (config::purge_delay() == 0) return k.regions;
   const unsigned most = bin.regions / 4 + 1;

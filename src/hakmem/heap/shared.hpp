@@ -31,8 +31,7 @@ constexpr unsigned starter_class(unsigned c) {
 }
 
 // An object of starter_class(c), from the starter heap that `turn` says, or from the next one where
-// nobody is at work; `turn` is that one then, so that who finds a door shut turns away from it
-// once. Null: no memory.
+// nobody is at work; `turn` is that one then: who finds a door shut turns away once. Or null.
 void* starter_allocate(std::uint16_t& turn, unsigned c);
 
 }  // namespace hakmem

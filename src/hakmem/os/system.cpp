@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 
@@ -28,23 +29,28 @@ std::size_t address_space_size() {
   return std::bit_ceil(address_of(&on_stack));
 }
 
-std::uint64_t coarse_milliseconds(std::uint64_t most_gap) {
-  constexpr std::uint64_t kMostLate = 10000;
-  constexpr unsigned kBits = 24;  // of the system's time: 4.6 hours
-  constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
-  // The system's time when it was asked last, and above its bits the answer, which begins where no
-  // difference is below zero. Relaxed: nothing else is read by it.
-  static constinit std::atomic<std::uint64_t> seen{std::uint64_t{1} << (31 + kBits)};
+static constinit std::atomic<std::uint64_t> most_gap{100};
+
+void bound_clock_gaps(std::uint64_t most) {
+  most_gap.store(std::max(most, std::uint64_t{100}), std::memory_order_relaxed);
+}
+
+std::uint64_t coarse_milliseconds() {
+  // The system's time when it was asked last, 26 bits (18 hours), and above them the answer (8
+  // years): no difference is below zero. Relaxed: nothing is read by it, nor by the bound.
+  constexpr std::uint64_t kMask = (1 << 26) - 1;
+  constexpr std::uint64_t kNeverAsked = std::uint64_t{1} << (31 + 26);
+  static constinit std::atomic<std::uint64_t> seen{kNeverAsked};
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
   const auto now = static_cast<std::uint64_t>(t.tv_sec * 1000 + t.tv_nsec / 1000000);
-  std::uint64_t last = seen.load(std::memory_order_relaxed);
-  for (;;) {
+  for (std::uint64_t last = seen.load(std::memory_order_relaxed);;) {
     const std::uint64_t gap = (now - last) & kMask;
-    if (gap == 0 || gap > kMask - kMostLate) return last >> kBits;  // others saw a later time
-    const std::uint64_t answer = (last >> kBits) + (gap < most_gap ? gap : most_gap);
-    const std::uint64_t next = answer << kBits | (now & kMask);
-    if (seen.compare_exchange_weak(last, next, std::memory_order_relaxed)) return answer;
+    const bool late = gap == 0 || gap > kMask - 1000;  // others saw a later time
+    if (late && last != kNeverAsked) return last >> 26;
+    const std::uint64_t step = std::min(gap, most_gap.load(std::memory_order_relaxed));
+    const std::uint64_t next = ((last >> 26) + step) << 26 | (now & kMask);
+    if (seen.compare_exchange_weak(last, next, std::memory_order_relaxed)) return next >> 26;
   }
 }
 

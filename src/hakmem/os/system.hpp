@@ -21,9 +21,10 @@ std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
 // Bytes of address space: 2^47 on x86-64, 2^39 to 2^52 on aarch64, read off the stack's address.
 std::size_t address_space_size();
 
-// Milliseconds of a monotonic clock that is cheap and coarse (a few milliseconds). While nobody
-// asks it goes on by `most_gap` at most: what a program that slept kept for later is not old then.
-std::uint64_t coarse_milliseconds(std::uint64_t most_gap = 100);
+// Milliseconds of a cheap monotonic clock, coarse (a few milliseconds). While nobody asks it goes
+// on by the bound at most, 100 or more: what a program that slept kept for later is not old then.
+std::uint64_t coarse_milliseconds();
+void bound_clock_gaps(std::uint64_t most);
 
 // Keeps what descriptor 2 is now: coreutils close theirs before the last destructors. The second
 // finds a descriptor that leads there still; -1: the program has closed them, or begun without.
