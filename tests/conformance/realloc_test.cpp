@@ -10,6 +10,7 @@
 #include "conformance/library.hpp"
 #include "support/opaque.hpp"
 #include "support/pattern.hpp"
+#include "support/share.hpp"
 #include "support/sizes.hpp"
 
 namespace {
@@ -109,7 +110,7 @@ TEST(Realloc, LargeObjectsOfRandomSizesKeepWhatTheyHold) {
   const auto mark = [](std::size_t i, std::size_t at) {
     return static_cast<char>(1 + (i * 31 + at / 20000) % 127);
   };
-  for (int step = 0; step < 3000; ++step) {
+  for (int step = 0; step < share_of(3000); ++step) {
     const std::size_t i = (next() >> 8) % objects.size();
     Object& o = objects[i];
     const std::size_t size = (std::size_t{32768} << (next() >> 8) % 10) + (next() >> 8) % 60000;

@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "stress/object.hpp"
+#include "support/share.hpp"
 
 namespace {
 
 constexpr unsigned kPatience = 30;  // seconds until a child counts as deadlocked
-constexpr int kForks = 50;
+constexpr int kForks = 48;
 
 void churn(Random& random, std::vector<Object>& table, int operations) {
   for (int i = 0; i < operations; ++i) {
@@ -80,7 +81,7 @@ TEST(Fork, ChildrenLiveWhileOtherThreadsChurn) {
   }
   Random random(run_seed() + 99);
   std::vector<Object> mine(200);
-  for (int i = 0; i < kForks; ++i) {
+  for (int i = 0; i < share_of(kForks); ++i) {
     churn(random, mine, 100);
     const std::uint64_t seed = random.next();
     const pid_t child = fork();
@@ -111,7 +112,7 @@ TEST(Fork, WhileThreadsStartAndEnd) {
   });
   std::vector<Object> mine(100);
   Random random(run_seed() + 7);
-  for (int i = 0; i < kForks / 2; ++i) {
+  for (int i = 0; i < share_of(kForks) / 2; ++i) {
     churn(random, mine, 50);
     const std::uint64_t seed = random.next();
     const pid_t child = fork();

@@ -37,9 +37,7 @@ class Queue {
   std::deque<std::vector<Object>> batches_;
 };
 
-std::uint64_t share(std::uint64_t divisor) {
-  return setting("HAKMEM_TEST_SCALE", kDefaultOperations) / divisor + 1;
-}
+std::uint64_t share(std::uint64_t divisor) { return run_scale() / divisor + 1; }
 
 TEST(Handover, ProducersAllocateAndConsumersRelease) {
   Queue queue;

@@ -139,11 +139,8 @@ void drive(std::size_t threads, std::uint64_t operations) {
   shared->release_everything(random);
 }
 
-TEST(Model, OneThread) { drive(1, setting("HAKMEM_TEST_SCALE", kDefaultOperations) / 4); }
+TEST(Model, OneThread) { drive(1, run_scale() / 4); }
 
-TEST(Model, ManyThreads) {
-  drive(setting("HAKMEM_TEST_THREADS", 6),
-        setting("HAKMEM_TEST_SCALE", kDefaultOperations) / 4 * 3);
-}
+TEST(Model, ManyThreads) { drive(setting("HAKMEM_TEST_THREADS", 6), run_scale() / 4 * 3); }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <random>
 
+#include "support/share.hpp"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr std::uint64_t kDefaultOperations = 200'000;
 #else
@@ -17,6 +19,10 @@ inline constexpr std::uint64_t kDefaultOperations = 4'000'000;
 inline std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   const char* const text = std::getenv(name);
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+inline std::uint64_t run_scale() {
+  return setting("HAKMEM_TEST_SCALE", kDefaultOperations / test_share());
 }
 
 inline std::uint64_t run_seed() {

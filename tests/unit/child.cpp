@@ -14,7 +14,7 @@
 
 namespace {
 
-[[noreturn]] void live(const std::function<void()>& body, const Environment& environment, int err) {
+[[noreturn]] void live(Body body, const Environment& environment, int err) {
   dup2(err, STDERR_FILENO);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
@@ -52,7 +52,7 @@ std::vector<std::string> Outcome::messages() const {
   return lines;
 }
 
-Outcome run_in_child(const std::function<void()>& body, const Environment& environment) {
+Outcome run_in_child(Body body, const Environment& environment) {
   std::fflush(stdout);
   int ends[2];
   if (pipe(ends) != 0) std::abort();
@@ -70,13 +70,12 @@ Outcome run_in_child(const std::function<void()>& body, const Environment& envir
   return outcome;
 }
 
-void in_child(const std::function<void()>& body, const Environment& environment) {
+void in_child(Body body, const Environment& environment) {
   const Outcome outcome = run_in_child(body, environment);
   EXPECT_TRUE(outcome.exited_well()) << "status " << outcome.status << "\n" << outcome.err;
 }
 
-void expect_fatal(const std::string& words, const std::function<void()>& body,
-                  const Environment& environment) {
+void expect_fatal(const std::string& words, Body body, const Environment& environment) {
   const Outcome outcome = run_in_child(body, environment);
   EXPECT_TRUE(outcome.aborted()) << "status " << outcome.status << "\n" << outcome.err;
   const std::vector<std::string> lines = outcome.messages();

@@ -395,10 +395,10 @@ TEST(ThreadFault, DoubleFreeIsCaughtAtTheFlush) {
 
 // In the release flavour, where the gate is frozen, at the flush.
 TEST(ThreadFault, DoubleFreeOfTheLastIsCaughtAtOnceWhereItIsLookedFor) {
-  const bool live = std::string_view(config::flavour()) == "lab";
+  constexpr bool live = std::string_view(config::flavour()) == "lab";
   expect_fatal(
       "double free of 0x",
-      [live] {
+      [] {
         attach();
         void* p = take(3);
         give(3, p);

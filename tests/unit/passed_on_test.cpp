@@ -142,11 +142,11 @@ TEST(PassedOn, ThreadsHandLargeObjectsOnAtAnyMoment) {
             for (unsigned i = 0; i < 20000; ++i) {
               char* p = allocate((i * seed % 5 + 1) * kRegion);
               EXPECT_NE(p, nullptr);
-              std::memcpy(p, &p, sizeof p);
+              std::memcpy(p, &p, sizeof(char*));
               p = places[(i * 7 + seed) % places.size()].exchange(p);
               if (p == nullptr) continue;
-              EXPECT_EQ(std::memcmp(p, &p, sizeof p), 0);
-              std::memset(p, 0, sizeof p);  // of two owners the second finds this
+              EXPECT_EQ(std::memcmp(p, &p, sizeof(char*)), 0);
+              std::memset(p, 0, sizeof(char*));  // of two owners the second finds this
               large_free(p);
             }
             --working;

@@ -168,7 +168,7 @@ class Tripwires : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(Tripwires, LoseNothingAndHandOutNothingTwice) {
   in_child(
-      [this] {
+      [] {
         attach();
         leave_a_span_waiting(GetParam());  // for ever
         std::mt19937 random(5);
