@@ -3,6 +3,7 @@
 
 #include <random>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "front_support.hpp"
@@ -98,6 +99,36 @@ TEST(Wires, AreFewWhereAThreadComesByItself) {
       },
       {{"HAKMEM_PURGE_DELAY", "1000000000"}, {"HAKMEM_DIRTY_LIMIT", "100G"}});
 }
+
+#ifdef ADDRESS_SPACE_CAN_BE_LIMITED  // for no sanitizer is as fast
+// Many threads together meet no more than one may alone: a few thousand each, and who comes then
+// has none.
+TEST(Wires, AreFewWhereThreadsAreMany) {
+  in_child(
+      [] {
+        attach();
+        leave_a_span_waiting();  // for ever
+        int without = 0;
+        for (int i = 0; i < 2000 && without == 0; ++i) {  // 64 are enough within one tick of wires
+          std::thread([&without] {
+            attach();
+            ASSERT_TRUE(thread_take_heap());
+            fill_array(8);
+            for (unsigned c = 9; c < 20; ++c) give(c, take(c));
+            ASSERT_FALSE(cache.thread->busy);
+            take_and_give(8, 1200);
+            ASSERT_EQ(cache.thread->visits_amid, 0u);
+            without += cache.thread->busy;
+            thread_end();
+          }).join();
+        }
+        EXPECT_EQ(without, 1);
+      },
+      {{"HAKMEM_PURGE_DELAY", "1000000000"},
+       {"HAKMEM_DIRTY_LIMIT", "100G"},
+       {"HAKMEM_WARM_HEAPS", "0"}});
+}
+#endif
 
 // The same where nothing but large objects were freed: no array saw a visit meanwhile.
 TEST(Wires, AreLaidByFreesOfLargeObjects) {

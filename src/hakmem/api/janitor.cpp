@@ -20,14 +20,12 @@ namespace {
 
 // What the thread's own calls need; thread-local storage of the program comes on top.
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
-constexpr std::uint64_t kShortestPause = 20;  // milliseconds
-constexpr std::uint64_t kLongestPause = 1000;
+constexpr std::uint64_t kShortestPause = 20, kLongestPause = 1000;  // milliseconds
 // Caches wait for the next thread for so many rounds in which nothing else happens.
 constexpr unsigned kQuietRounds = 8;
 
 [[noreturn]] void* work(void*) {
-  const std::uint64_t shortest =
-      std::clamp(config::purge_delay() / 2, kShortestPause, kLongestPause);
+  const auto shortest = std::clamp(config::purge_delay() / 2, kShortestPause, kLongestPause);
   std::uint64_t pause = shortest;
   unsigned quiet = 0;
   for (;;) {
@@ -63,8 +61,7 @@ HAK_COLD void janitor_start() {
   const auto least = static_cast<std::size_t>(std::max(sysconf(_SC_THREAD_STACK_MIN), 0L));
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kStackBytes + least);
-  sigset_t all;
-  sigset_t before;
+  sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;

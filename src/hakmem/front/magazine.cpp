@@ -16,8 +16,7 @@
 namespace hakmem {
 namespace {
 
-constexpr unsigned kFirstCapacity = 15;
-constexpr unsigned kMostCapacity = 2047;
+constexpr unsigned kFirstCapacity = 15, kMostCapacity = 2047;
 // A refill brings so many objects and bytes of them at most: enough to pay for the visit.
 constexpr unsigned kMostBatch = 64;
 constexpr std::size_t kMostBatchBytes = std::size_t{32} << 10;
@@ -60,7 +59,7 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 // back what was freed before. So while memory waits, tripwires lie in the arrays: at a null among
 // the pointers malloc turns to the slow door, at a limit that is the top free does. Meeting one and
 // laying it again takes 22 ns: so often until all are laid anew; or few times, then many visits.
-constexpr unsigned kMostTrips = 128u << 10;
+constexpr unsigned kMostTrips = 128u << 10;  // by all threads
 constexpr unsigned kFewTrips = 2048;
 constexpr unsigned kManyVisits = 16;
 constexpr std::uint64_t kWireMilliseconds = 64;
@@ -241,9 +240,16 @@ void shed() {
 
 // A wire was met. True: it is to be laid again.
 bool trip() {
+  // A time, and how many all threads met in it. A hint: relaxed, and one may undo another's.
+  static constinit std::atomic<std::uint64_t> met{0};
   ThreadState& t = *cache.thread;
   if (cache_tick() == 0) return false;
-  t.busy |= ++t.trips >= kMostTrips;
+  if (++t.trips % kFewTrips == 0) {
+    const std::uint64_t time = t.wired_at / kWireMilliseconds << 32;
+    const std::uint64_t now = std::max(met.load(std::memory_order_relaxed), time) + kFewTrips;
+    met.store(now, std::memory_order_relaxed);
+    t.busy |= static_cast<std::uint32_t>(now) >= kMostTrips;
+  }
   if (!t.busy && !t.was_busy && t.round != holes_round()) {
     t.round = holes_round();
     shed();

@@ -70,9 +70,7 @@ std::uint64_t cache_tick();
 // Added to how often a null that lies on top may go one place up.
 inline constexpr unsigned kOnTop = 0x8000;
 
-// Where objects of a class are only freed, a wire that lies on top of its array stays there: it
-// would be buried, and never be met by a program that then takes and frees one object again and
-// again. False: it is not so. Cost: about 15 instructions.
+// A wire that lies on top of its array stays there. False: none does. Cost: about 15 instructions.
 HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
   void** top = cache.words[slot];
