@@ -365,13 +365,11 @@ std::uint64_t clock_gap() {
 }
 
 TEST(System, CoarseClockHardlyGoesOnWhileNobodyAsks) {
-  for (const std::uint64_t most : {100, 150, 0}) {
+  EXPECT_EQ(clock_gap(), 100u);
+  for (const std::uint64_t most : {150, 100}) {
     bound_clock_gaps(most);
-    EXPECT_EQ(clock_gap(), std::max<std::uint64_t>(most, 100));
+    EXPECT_EQ(clock_gap(), most);
   }
-  bound_clock_gaps(UINT64_MAX);
-  EXPECT_GE(clock_gap(), 250u);
-  bound_clock_gaps(0);
 }
 
 // A fifth of the purge delay, and the whole gap where a janitor asks.

@@ -59,7 +59,7 @@ void point_cache_at(unsigned slot, const Magazine& m, unsigned count) {
 // back what was freed before. So while memory waits, tripwires lie in the arrays: at a null among
 // the pointers malloc turns to the slow door, at a limit that is the top free does. Meeting one and
 // laying it again takes 22 ns: so often until all are laid anew; or few times, then many visits.
-constexpr unsigned kMostTrips = 128u << 10;  // by all threads
+constexpr unsigned kMostTrips = 128u << 10;
 constexpr unsigned kFewTrips = 2048;
 constexpr unsigned kManyVisits = 16;
 constexpr std::uint64_t kWireMilliseconds = 64;
@@ -238,17 +238,18 @@ void shed() {
   });
 }
 
-// A wire was met. True: it is to be laid again.
+// A wire was met. True: it is to be laid again. Of threads that meet many in the same time only the
+// first goes on: with as many for each, 64 threads on two CPUs would do little else.
 bool trip() {
-  // A time, and how many all threads met in it. A hint: relaxed, and one may undo another's.
-  static constinit std::atomic<std::uint64_t> met{0};
+  static constinit std::atomic<std::uint64_t> first{0};  // a time and whose heap; a hint: relaxed
   ThreadState& t = *cache.thread;
   if (cache_tick() == 0) return false;
   if (++t.trips % kFewTrips == 0) {
-    const std::uint64_t time = t.wired_at / kWireMilliseconds << 32;
-    const std::uint64_t now = std::max(met.load(std::memory_order_relaxed), time) + kFewTrips;
-    met.store(now, std::memory_order_relaxed);
-    t.busy |= static_cast<std::uint32_t>(now) >= kMostTrips;
+    const std::uint64_t seen = first.load(std::memory_order_relaxed);
+    const std::uint64_t mine = (t.wired_at / kWireMilliseconds << 32) + current_heap->id;
+    const bool is_first = seen >> 32 < mine >> 32 || (seen ^ mine) << 32 == 0;
+    if (is_first) first.store(std::max(seen, mine), std::memory_order_relaxed);
+    t.busy |= !is_first || t.trips >= kMostTrips;
   }
   if (!t.busy && !t.was_busy && t.round != holes_round()) {
     t.round = holes_round();

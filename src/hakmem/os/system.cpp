@@ -31,9 +31,7 @@ std::size_t address_space_size() {
 
 static constinit std::atomic<std::uint64_t> most_gap{100};
 
-void bound_clock_gaps(std::uint64_t most) {
-  most_gap.store(std::max(most, std::uint64_t{100}), std::memory_order_relaxed);
-}
+void bound_clock_gaps(std::uint64_t most) { most_gap.store(most, std::memory_order_relaxed); }
 
 std::uint64_t coarse_milliseconds() {
   // The system's time when it was asked last, 26 bits (18 hours), and above them the answer (8

@@ -22,7 +22,7 @@ std::size_t cgroup_memory_limit(const char* membership = "/proc/self/cgroup",
 std::size_t address_space_size();
 
 // Milliseconds of a cheap monotonic clock, coarse (a few milliseconds). While nobody asks it goes
-// on by the bound at most, 100 or more: what a program that slept kept for later is not old then.
+// on by the bound at most, at first 100: what a program that slept kept for later is not old then.
 std::uint64_t coarse_milliseconds();
 void bound_clock_gaps(std::uint64_t most);
 
