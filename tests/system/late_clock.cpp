@@ -19,14 +19,6 @@ constexpr std::int64_t kBefore = 900;
 
 std::int64_t milliseconds(const timespec& t) { return t.tv_sec * 1000 + t.tv_nsec / 1000000; }
 
-std::size_t resident_pages() {
-  std::size_t pages = 0;
-  std::FILE* const f = std::fopen("/proc/self/statm", "r");
-  REQUIRE(f != nullptr && std::fscanf(f, "%*u %zu", &pages) == 1);
-  std::fclose(f);
-  return pages;
-}
-
 std::vector<void*> allocate(std::size_t count, std::size_t size) {
   std::vector<void*> objects;
   while (objects.size() < count) {
@@ -57,9 +49,9 @@ extern "C" int clock_gettime(clockid_t clock, timespec* t) noexcept {
 
 int main() {
   const std::vector<void*> all = allocate(100, std::size_t{1} << 20);
-  const std::size_t full = resident_pages();
+  const std::size_t full = scenario::resident_bytes();
   release(all);
-  for (int round = 0; resident_pages() > full / 2; ++round) {
+  for (int round = 0; scenario::resident_bytes() > full / 2; ++round) {
     REQUIRE(round < 10000);  // 10 s; in half a second it is due
     usleep(1000);
     release(allocate(300, 100));

@@ -30,8 +30,9 @@ struct Outcome {
   std::vector<std::string> messages() const;
 };
 
-// What a child does: a reference to something callable, which must outlive it. (A std::function for
-// each test would be a tenth of what is compiled here, in five trees.)
+// What a child does: a reference to something callable, which must outlive it. (With a
+// std::function for each test the longest of these programs takes 1.2 times as long to compile, in
+// four trees.)
 class Body {
  public:
   template <class F>

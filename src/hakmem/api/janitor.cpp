@@ -39,8 +39,8 @@ constexpr unsigned kQuietRounds = 8;
       if (++quiet == kQuietRounds) parked_caches_release();
     }
     for_each_heap([](Heap* heap) { help_waiting(heap); });
-    shelves_tick(os::coarse_milliseconds());
     memory_tick();
+    shelves_tick(os::coarse_milliseconds());
     holes_finish_round();
   }
 }
