@@ -22,8 +22,7 @@ constexpr std::size_t kBitsBytes = kMaxWords * sizeof(std::uint64_t);  // of a r
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kSmallestArena = (std::size_t{4} << 20) >> kRegionShift;
 
-constexpr std::uint64_t kHugePagesAsked = 2;  // values of the option
-constexpr std::uint64_t kHugePagesCollapsed = 3;
+constexpr std::uint64_t kHugePagesAsked = 2;  // a value of the option
 
 // Metadata arrays grow by at least so many elements.
 constexpr std::size_t kMetadataStep = 64;
@@ -176,17 +175,6 @@ std::size_t honour_limit(const Arena& growing, std::size_t frontier) {
   return limit;
 }
 
-// Huge pages for what lies behind the frontier.
-void collapse_pages(Arena& arena, std::size_t old_end) {
-  if (config::huge_pages() != kHugePagesCollapsed) return;
-  // One run stays between: it may not be full yet.
-  for (; arena.collapsed + 2 * kHugePage <= old_end; arena.collapsed += kHugePage) {
-    char* run = arena.base + arena.collapsed;
-    if (os::resident_bytes(run, kHugePage) < kHugePage) continue;
-    os::advise(run, kHugePage, os::Advice::collapse);
-  }
-}
-
 }  // namespace
 
 bool GrowingArray::grow_to(std::size_t count, std::size_t step_bytes, std::size_t capacity) {
@@ -255,9 +243,7 @@ bool arena_advance(Arena& arena, std::size_t frontier) {
     return false;
   }
   regions_ever_used.fetch_add(frontier - arena.frontier, std::memory_order_relaxed);
-  const std::size_t old_end = arena.frontier << kRegionShift;
   arena.frontier = frontier;
-  collapse_pages(arena, old_end);
   return true;
 }
 

@@ -36,7 +36,6 @@ struct Arena {
   std::size_t frontier;  // regions from here on were never used
   std::size_t mapped;    // bytes of the whole reservation
   char* mapping;
-  std::size_t collapsed;  // up to here huge pages were made of what was full
   GrowingArray ids;
   GrowingArray places;
   GrowingArray descriptors;

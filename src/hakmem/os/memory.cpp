@@ -192,8 +192,8 @@ bool mostly_resident(const void* p, std::size_t bytes) {
 
 void advise(void* p, std::size_t bytes, Advice advice) {
   const KeepErrno keep;
-  // The headers may be older than the kernel: MADV_POPULATE_WRITE, MADV_COLLAPSE.
-  constexpr int kAdvice[] = {MADV_NOHUGEPAGE, MADV_HUGEPAGE, 23, 25};
+  // The headers may be older than the kernel: MADV_POPULATE_WRITE.
+  constexpr int kAdvice[] = {MADV_NOHUGEPAGE, MADV_HUGEPAGE, 23};
   if (may_call()) madvise(p, bytes, kAdvice[static_cast<int>(advice)]);
 }
 

@@ -49,9 +49,9 @@ std::size_t resident_bytes(const void* p, std::size_t bytes);
 // Whether most pages are, judged by some of them: a guess; no where the system does not say.
 bool mostly_resident(const void* p, std::size_t bytes);
 
-// Transparent huge pages out of a range, into it where it is touched, or in place of pages that are
-// there; or all pages at once, not one by one. Nothing where the system does not know the advice.
-enum class Advice { no_huge_pages, huge_pages, populate, collapse };
+// Transparent huge pages out of a range, or into it where it is touched; or all pages at once, not
+// one by one. Nothing where the system does not know the advice.
+enum class Advice { no_huge_pages, huge_pages, populate };
 void advise(void* p, std::size_t bytes, Advice advice);
 
 // Memory system calls made so far.
