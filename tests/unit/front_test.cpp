@@ -9,6 +9,7 @@
 
 #include "front_support.hpp"
 #include "hakmem/front/fast_path.hpp"
+#include "hakmem/front/states.hpp"
 
 namespace hakmem {
 namespace {
@@ -295,26 +296,44 @@ TEST(ThreadTest, DetachedForGood) {
   });
 }
 
-// A thread whose arrays have places for more than 4 MiB leaves none of them.
-TEST(ThreadTest, LargeCachesDoNotWait) {
+// A thread leaves its arrays to the next one, with 4 MiB of objects at most: those freed last.
+TEST(ThreadTest, LargeCachesWaitWithAPartOfTheirObjects) {
   in_child([] {
     ASSERT_TRUE(arena_add(1));
+    constexpr std::size_t kMost = std::size_t{4} << 20;
+    static std::uint16_t capacities[kClasses];
+    static void* last;
+    const unsigned largest = kFirstLongClass - 1;  // more than one place at first: they grow
     std::thread([] {
       attach();
-      const unsigned largest = kFirstLongClass - 1;  // more than one place at first: they grow
-      for (unsigned c = largest; cache.thread->budget_used <= std::size_t{4} << 20; --c) {
-        ASSERT_LT(c, kClasses);
+      states_show_mine();
+      for (unsigned c = largest; states_cached_bytes() <= kMost + kMost / 4; --c) {
+        ASSERT_GT(c, 0u);
         std::vector<void*> objects(100);
         for (int round = 0; round < 8; ++round) {
           for (void*& p : objects) p = take(c);
           for (void* p : objects) give(c, p);
         }
       }
+      for (unsigned c = 0; c < kClasses; ++c) capacities[c] = magazine(c).capacity;
+      last = *cache.words[slot_of_class(largest)];
       thread_end();
     }).join();
-    EXPECT_EQ(kept_count(), 0u);
-    EXPECT_TRUE(heap_by_id(1)->parked);
-    EXPECT_EQ(heap_by_id(1)->kept.load(), nullptr);
+    EXPECT_EQ(kept_count(), 1u);
+    EXPECT_LE(states_cached_bytes(), kMost);
+    EXPECT_GT(states_cached_bytes(), kMost / 2);  // whole objects, of several classes
+    std::thread([] {
+      attach();
+      EXPECT_EQ(current_heap->id, 1u);
+      for (unsigned c = 0; c < kClasses; ++c) EXPECT_EQ(magazine(c).capacity, capacities[c]);
+      EXPECT_GT(cached(largest), 0u);
+      EXPECT_EQ(*cache.words[slot_of_class(largest)], last);
+      thread_end();
+    }).join();
+    parked_caches_release();
+    EXPECT_EQ(states_cached_bytes(), 0u);
+    heaps_trim_idle();
+    EXPECT_EQ(span_statistics().used, 0u);
   });
 }
 

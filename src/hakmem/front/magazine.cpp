@@ -98,12 +98,13 @@ void for_each_array(Action action) {
   }
 }
 
-// Returns the `count` objects that lie longest in the array.
-void return_oldest(Magazine& m, unsigned slot, unsigned count) {
-  const unsigned kept = held(slot, m) - count;
+// Of more than `most` objects returns those that lie longest in the array.
+void keep_newest(Magazine& m, unsigned slot, unsigned most) {
+  if (held(slot, m) <= most) return;
+  const unsigned count = held(slot, m) - most;
   heap_return(current_heap, m.words + 1, count, cache.thread->outbox);
-  memmove(m.words + 1, m.words + 1 + count, kept * sizeof(void*));
-  cache.words[slot] = m.words + kept;
+  memmove(m.words + 1, m.words + 1 + count, most * sizeof(void*));
+  cache.words[slot] = m.words + most;
   m.refilled = false;
 }
 
@@ -111,7 +112,7 @@ void return_oldest(Magazine& m, unsigned slot, unsigned count) {
 void lay_null(Magazine& m, unsigned slot) {
   std::uint16_t& wire = cache.thread->wires[class_of_slot(slot)];
   if (wire != 0) return;
-  if (held(slot, m) == m.capacity) return_oldest(m, slot, m.capacity / 2 + 1);
+  if (held(slot, m) == m.capacity) keep_newest(m, slot, m.capacity / 2);
   wire = static_cast<std::uint16_t>(held(slot, m) + 1);
   m.words[wire] = nullptr;
   cache.words[slot] = m.words + wire;
@@ -172,7 +173,7 @@ void take_from_another(std::size_t bytes) {
   if (m.capacity <= policy_of(c).first_capacity) return;
   take_up_wires(m, slot);
   const unsigned capacity = m.capacity / 2;
-  if (held(slot, m) > capacity) return_oldest(m, slot, held(slot, m) - capacity);
+  keep_newest(m, slot, capacity);
   resize(m, slot, capacity);
 }
 
@@ -219,7 +220,7 @@ void look_at(unsigned c) {
   const bool wired = take_up_wires(m, slot);
   const bool idle = !m.visited && held(slot, m) == m.held_before;
   if (idle && m.held_before > 0) {
-    return_oldest(m, slot, (m.held_before + 1) / 2);
+    keep_newest(m, slot, m.held_before / 2);
   } else if (idle && m.capacity > policy_of(c).first_capacity) {
     resize(m, slot, m.capacity / 2);
     m.batch = static_cast<std::uint16_t>(std::min<unsigned>(m.batch, m.capacity / 2 + 1));
@@ -232,8 +233,7 @@ void look_at(unsigned c) {
 // What a thread that allocates little can do without pins pages, and pages are short.
 void shed() {
   for_each_array([](Magazine& m, unsigned slot, bool wired) {
-    const unsigned keep = policy_of(class_of_slot(slot)).first_capacity;
-    if (held(slot, m) > keep) return_oldest(m, slot, held(slot, m) - keep);
+    keep_newest(m, slot, policy_of(class_of_slot(slot)).first_capacity);
     if (wired) lay_null(m, slot);
   });
 }
@@ -359,10 +359,10 @@ void cache_overflow(unsigned slot, void* p) {
   const bool memory_waits = note_visit(m);
   take_up_wires(m, slot);
   if (is_draining(m, slot)) {
-    return_oldest(m, slot, held(slot, m));
+    keep_newest(m, slot, 0);
   } else if (held(slot, m) == m.capacity) {
     const bool grown = m.refilled && grow(m, slot);
-    if (!grown) return_oldest(m, slot, m.capacity / 2 + 1);
+    if (!grown) keep_newest(m, slot, m.capacity / 2);
   }
   unified_cache_push(slot, p);
   if (memory_waits) lay_null(m, slot);
@@ -380,10 +380,19 @@ bool cache_reserve(std::size_t& reserved, std::size_t least) {
 
 void cache_release(std::size_t& bytes) { cache.thread->budget_used -= std::exchange(bytes, 0); }
 
-void cache_flush_all() {
-  for_each_array([](Magazine& m, unsigned slot, bool) {
-    if (const unsigned count = held(slot, m); count > 0) return_oldest(m, slot, count);
+void cache_keep_newest(std::size_t most) {
+  std::size_t bytes = 0;
+  for_each_array([&](Magazine& m, unsigned slot, bool) {
+    bytes += std::size_t{held(slot, m)} * kSizeClasses[class_of_slot(slot)].size;
   });
+  if (bytes <= most) return;
+  for_each_array([=](Magazine& m, unsigned slot, bool) {
+    keep_newest(m, slot, static_cast<unsigned>(held(slot, m) * most / bytes));
+  });
+}
+
+void cache_flush_all() {
+  cache_keep_newest(0);
   outbox_flush(cache.thread->outbox);
   shelf_clear(cache.thread->shelf);
 }

@@ -87,6 +87,9 @@ HAK_INLINE bool cache_put_below_wire(unsigned slot, void* p) {
 bool cache_reserve(std::size_t& reserved, std::size_t least);
 void cache_release(std::size_t& bytes);
 
+// Of more than `most` bytes in the thread's arrays returns the oldest, of each class the same part.
+void cache_keep_newest(std::size_t most);
+
 // Returns all the thread's arrays hold, its outbox and its shelf.
 void cache_flush_all();
 

@@ -24,20 +24,21 @@ ThreadState* kept_state(Heap* heap) {
   return static_cast<ThreadState*>(heap->kept.exchange(nullptr, std::memory_order_relaxed));
 }
 
-constexpr std::size_t kMostKept = 4 << 20;  // arrays with room for more bytes are not kept
+constexpr std::size_t kMostKept = 4 << 20;  // bytes of objects
 
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
-    cache_put_away();
     ThreadState* state = cache.thread;
     Heap* heap = current_heap;
+    // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
+    const bool warm =
+        next == Cache::Phase::gone && heap != nullptr && kept_count() < config::warm_heaps();
+    if (warm && state->budget_used > kMostKept) cache_keep_newest(kMostKept);
+    cache_put_away();
     cache.tag = kUnmatchableTag;
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
-    const bool warm = next == Cache::Phase::gone && heap != nullptr &&
-                      state->budget_used <= kMostKept && kept_count() < config::warm_heaps();
     if (!warm) release(state, heap);
     if (heap != nullptr) heap_park(heap, warm ? state : nullptr, next == Cache::Phase::fresh);
   }
