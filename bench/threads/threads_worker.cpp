@@ -75,7 +75,7 @@ void add(Slice& total, const Slice& slice) {
 
 Slice run_alone(Crew& crew, const Duration& duration) {
   const std::uint64_t warm_up = duration.operations != 0 ? kForEver : duration.nanoseconds / 10;
-  crew.run(warm_up, duration.operations / 10);
+  crew.run(warm_up, (duration.operations + 9) / 10);  // 0 would have no end
   crew.forget();
   bench::mark_begin();
   const Slice slice = crew.run(duration.nanoseconds, duration.operations);

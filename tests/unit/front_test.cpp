@@ -296,11 +296,11 @@ TEST(ThreadTest, DetachedForGood) {
   });
 }
 
-// A thread leaves its arrays to the next one, with 4 MiB of objects at most: those freed last.
+// A thread leaves its arrays to the next one, with 1 MiB of objects at most: those freed last.
 TEST(ThreadTest, LargeCachesWaitWithAPartOfTheirObjects) {
   in_child([] {
     ASSERT_TRUE(arena_add(1));
-    constexpr std::size_t kMost = std::size_t{4} << 20;
+    constexpr std::size_t kMost = std::size_t{1} << 20;
     static std::uint16_t capacities[kClasses];
     static void* last;
     const unsigned largest = kFirstLongClass - 1;  // more than one place at first: they grow

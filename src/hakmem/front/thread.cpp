@@ -24,7 +24,7 @@ ThreadState* kept_state(Heap* heap) {
   return static_cast<ThreadState*>(heap->kept.exchange(nullptr, std::memory_order_relaxed));
 }
 
-constexpr std::size_t kMostKept = 4 << 20;  // bytes of objects
+constexpr std::size_t kMostKept = 1 << 20;  // bytes of objects
 
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
