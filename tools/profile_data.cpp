@@ -71,7 +71,8 @@ Share share_of(std::uint64_t count, std::uint64_t total) {
   const double p = static_cast<double>(count) / n;
   const double centre = (p + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
   const double half = kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / (1 + kZ * kZ / n);
-  return {p, std::max(0.0, centre - half), std::min(1.0, centre + half)};
+  // Clamped: with none or all of the samples the sums miss 0 and 1 by their rounding.
+  return {p, std::clamp(centre - half, 0.0, p), std::clamp(centre + half, p, 1.0)};
 }
 
 Profile make_profile(const Sampling& sampling, const lab::Allocator& allocator) {

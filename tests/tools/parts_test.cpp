@@ -44,8 +44,11 @@ TEST(Shares, HaveWilsonsInterval) {
   const Share half = share_of(50, 100);
   EXPECT_NEAR(half.low, 0.4038, 0.0005);
   EXPECT_NEAR(half.high, 0.5962, 0.0005);
-  EXPECT_EQ(share_of(0, 100).low, 0);
   EXPECT_GT(share_of(0, 100).high, 0.03);
+  for (std::uint64_t total = 1; total < 1000; ++total) {  // whatever the sums are rounded to
+    EXPECT_EQ(share_of(0, total).low, 0) << total;
+    EXPECT_EQ(share_of(total, total).high, 1) << total;
+  }
 }
 
 Sampling sampling_of(const std::vector<Stack>& stacks) {
