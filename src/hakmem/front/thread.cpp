@@ -24,25 +24,24 @@ ThreadState* kept_state(Heap* heap) {
   return static_cast<ThreadState*>(heap->kept.exchange(nullptr, std::memory_order_relaxed));
 }
 
-constexpr std::size_t kMostKept = 1 << 20;  // bytes of objects; 672 KiB of long ones are uncharged
+constexpr std::size_t kMostKept = 1 << 20;  // bytes of objects
 
 void detach(Cache::Phase next) {
   if (cache.phase == Cache::Phase::attached) {
     ThreadState* state = cache.thread;
     Heap* heap = current_heap;
-    // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
-    const bool warm =
-        next == Cache::Phase::gone && heap != nullptr && kept_count() < config::warm_heaps();
-    if (warm && state->budget_used > kMostKept / 4) cache_keep_newest(kMostKept);
+    if (heap != nullptr) cache_keep_newest(kMostKept);
     cache_put_away();
-    // Looked at again: threads that end together queue at the lock there.
-    const bool stays = warm && kept_count() < config::warm_heaps();
     cache.tag = kUnmatchableTag;
     cache.phase = next;
     cache.thread = nullptr;
     current_heap = nullptr;
-    if (!stays) release(state, heap);
-    if (heap != nullptr) heap_park(heap, stays ? state : nullptr, next == Cache::Phase::fresh);
+    // A few parked heaps keep their cache for the next thread; a thread that idles keeps nothing.
+    // Decided last: threads that end together queue at locks before.
+    const bool warm =
+        next == Cache::Phase::gone && heap != nullptr && kept_count() < config::warm_heaps();
+    if (!warm) release(state, heap);
+    if (heap != nullptr) heap_park(heap, warm ? state : nullptr, next == Cache::Phase::fresh);
   }
   cache.phase = next;
 }
